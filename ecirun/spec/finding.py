@@ -1,0 +1,38 @@
+"""What is said about one value of a spec, by the API's own rules or by ECI's."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from ecirun.spec.rules import Rule
+from ecirun.spec.source import Mark
+
+Severity = Literal["error", "warning", "note"]
+
+
+class Finding(NamedTuple):
+    """One judgement. `message` is Kubernetes' field error without the path: `Invalid value: "x": why`."""
+
+    rule: Rule
+    severity: Severity
+    path: str
+    value: Any
+    message: str
+    hint: str
+    mark: Mark
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as the object that `check -o json` documents."""
+        return {
+            "rule": self.rule.id,
+            "severity": self.severity,
+            "path": self.path,
+            "value": self.value,
+            "message": self.message,
+            "hint": self.hint,
+            "file": self.mark.file,
+            "line": self.mark.line,
+            "column": self.mark.column,
+            "certainty": self.rule.certainty,
+            "source": self.rule.source,
+        }
