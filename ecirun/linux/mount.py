@@ -1,0 +1,121 @@
+"""Mounts by file descriptor: fsopen(2), fsmount(2), open_tree(2), move_mount(2), mount_setattr(2), and pivot_root(2).
+
+A mount that exists only as a descriptor cannot be raced through a path, and vanishes with the descriptor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping
+
+from ecirun.linux.libc import (
+    SYS_fsconfig,
+    SYS_fsmount,
+    SYS_fsopen,
+    SYS_mount_setattr,
+    SYS_move_mount,
+    SYS_open_tree,
+    SYS_pivot_root,
+    libc,
+    os_error,
+    syscall,
+)
+
+# include/uapi/linux/fcntl.h
+AT_FDCWD = -100
+AT_EMPTY_PATH = 0x1000
+AT_RECURSIVE = 0x8000
+AT_SYMLINK_NOFOLLOW = 0x100
+
+# include/uapi/linux/mount.h
+FSCONFIG_CMD_CREATE = 6
+FSCONFIG_SET_FLAG = 0
+FSCONFIG_SET_STRING = 1
+FSMOUNT_CLOEXEC = 1
+FSOPEN_CLOEXEC = 1
+MNT_DETACH = 2
+MOUNT_ATTR_NOATIME = 0x10
+MOUNT_ATTR_NODEV = 0x4
+MOUNT_ATTR_NOEXEC = 0x8
+MOUNT_ATTR_NOSUID = 0x2
+MOUNT_ATTR_RDONLY = 0x1
+MOVE_MOUNT_F_EMPTY_PATH = 0x4
+MOVE_MOUNT_T_EMPTY_PATH = 0x40
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+OPEN_TREE_CLONE = 1
+
+ATTRIBUTES = {
+    "ro": MOUNT_ATTR_RDONLY,
+    "nosuid": MOUNT_ATTR_NOSUID,
+    "nodev": MOUNT_ATTR_NODEV,
+    "noexec": MOUNT_ATTR_NOEXEC,
+}
+
+libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
+
+
+class _MountAttr(ctypes.Structure):
+    """struct mount_attr"""
+
+    _fields_ = [  # noqa: RUF012
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    ]
+
+
+def attributes(names: tuple[str, ...]) -> int:
+    """The MOUNT_ATTR_* bits of mount option names ("ro", "nosuid", "nodev", "noexec")."""
+    return sum(ATTRIBUTES[name] for name in names)
+
+
+def new_filesystem(kind: str, options: Mapping[str, str], attrs: int = 0) -> int:
+    """A descriptor of a new, unattached mount of file system type `kind`."""
+    context = syscall(SYS_fsopen, kind.encode(), FSOPEN_CLOEXEC, what=kind)
+    try:
+        for key, value in options.items():
+            if value:
+                name, text = key.encode(), value.encode()
+                syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, name, text, 0, what=f"{kind} {key}={value}")
+            else:
+                syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key.encode(), None, 0, what=f"{kind} {key}")
+        syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, None, None, 0, what=kind)
+        return syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attrs, what=kind)
+    finally:
+        os.close(context)
+
+
+def open_tree(path: str, *, dir_fd: int = AT_FDCWD, recursive: bool = False) -> int:
+    """A descriptor of an unattached copy (a bind mount) of what is mounted at `path`."""
+    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW
+    flags |= AT_RECURSIVE if recursive else 0
+    flags |= 0 if path else AT_EMPTY_PATH
+    return syscall(SYS_open_tree, dir_fd, os.fsencode(path), flags, what=path)
+
+
+def move_mount(mount: int, target: int, what: str = "") -> None:
+    """Attach the unattached mount to what the descriptor `target` refers to."""
+    flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
+    syscall(SYS_move_mount, mount, b"", target, b"", flags, what=what)
+
+
+def mount_setattr(mount: int, *, add: int = 0, propagation: int = 0, recursive: bool = False, what: str = "") -> None:
+    """Add attributes to, or set the propagation of, the mount that the descriptor refers to."""
+    attr = _MountAttr(attr_set=add, propagation=propagation)
+    flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
+    syscall(SYS_mount_setattr, mount, b"", flags, ctypes.byref(attr), ctypes.sizeof(attr), what=what)
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    """Make `new_root` the root of this mount namespace."""
+    syscall(SYS_pivot_root, os.fsencode(new_root), os.fsencode(put_old), what=new_root)
+
+
+def umount2(target: str, flags: int) -> None:
+    """Detach the mount at `target`."""
+    if libc.umount2(os.fsencode(target), flags) < 0:
+        raise os_error(target)

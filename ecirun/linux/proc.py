@@ -1,0 +1,22 @@
+"""What /proc says of this process and this kernel."""
+
+from __future__ import annotations
+
+
+def status_masks() -> dict[str, int]:
+    """The capability masks of this process by their names in /proc/self/status (CapInh, CapPrm, CapEff, CapBnd, CapAmb)."""
+    with open("/proc/self/status", "rb") as status:
+        lines = status.read().decode("ascii", "replace").splitlines()
+    return {line[:6]: int(line[7:], 16) for line in lines if line.startswith("Cap")}
+
+
+def cap_last_cap() -> int:
+    """The number of the newest capability that this kernel knows."""
+    with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
+        return int(file.read())
+
+
+def memory_total() -> int:
+    """The memory of this machine in bytes."""
+    with open("/proc/meminfo", "rb") as file:
+        return int(file.readline().split()[1]) * 1024

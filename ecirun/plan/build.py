@@ -1,0 +1,159 @@
+"""Pod + policy + facts → PodPlan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ecirun.errors import ImageBroken, LaunchFailed, PodRefused
+from ecirun.plan.capabilities import after_exec, granted
+from ecirun.plan.command import NoCommand, command_of
+from ecirun.plan.facts import ImageFacts, SysctlFacts
+from ecirun.plan.identity import UserUnknown, group_of, supplementary_groups, user_of
+from ecirun.plan.model import ContainerPlan, Network, NetworkMode, PodPlan, Sysctl, Volume
+from ecirun.plan.mounts import DEVICES, container_mounts, pod_files, pod_volumes, root_of
+from ecirun.plan.non_root import verify_non_root
+from ecirun.plan.sysctls import SysctlMode, plan_sysctls
+from ecirun.policy.load import Policy
+from ecirun.spec.pod import Container, Pod
+
+
+class Options(NamedTuple):
+    """What the command line chose. `command` replaces the command of `container`; empty container means the first."""
+
+    container: str = ""
+    command: tuple[str, ...] | None = None
+    name: str = ""
+    network: NetworkMode = "loopback"
+    sysctls: SysctlMode = "shadow"
+    writable_root: bool = False
+    terminal: bool = False
+
+
+def chosen_container(pod: Pod, name: str) -> Container:
+    """The container of that name, or the first. Raises LaunchFailed with the names that there are."""
+    for container in pod.containers:
+        if not name or container.name == name:
+            return container
+    names = ", ".join(container.name for container in pod.containers)
+    raise LaunchFailed(f'Can\'t find container "{name}" in pod "{pod.name}"', hint=f"choose one of: {names}")
+
+
+def build_plan(
+    pod: Pod,
+    policy: Policy,
+    images: Mapping[str, ImageFacts],
+    facts: SysctlFacts | None,
+    options: Options,
+) -> PodPlan:
+    """The plan of the pod. Raises LaunchFailed, ImageBroken or PodRefused for what cannot be planned."""
+    container = chosen_container(pod, options.container)
+    hostname = _hostname(pod)
+    sysctls, warnings = plan_sysctls(pod, facts, mode=options.sysctls, network=options.network)
+    _refuse_strict(sysctls)
+    volumes, volume_warnings = pod_volumes(pod)
+    others = [other.name for other in (*pod.init_containers, *pod.containers) if other is not container]
+    if others:
+        warnings.append(f'only container "{container.name}" runs; not started: {", ".join(others)}')
+    interfaces = {"loopback": ("lo",), "bridge": ("lo", "eth0"), "none": ()}[options.network]
+    planned = _plan_container(pod, container, policy, images[container.image], volumes, hostname, options)
+    return PodPlan(
+        policy=policy.name,
+        name=options.name or pod.name,
+        namespace=pod.namespace,
+        hostname=hostname,
+        kind=pod.kind,
+        file=pod.mark.file,
+        network=Network(options.network, interfaces),
+        sysctls=sysctls,
+        volumes=volumes,
+        files=pod_files(pod, hostname),
+        containers=(planned,),
+        grace_period_seconds=pod.termination_grace_period_seconds,
+        warnings=(*warnings, *volume_warnings),
+    )
+
+
+def _hostname(pod: Pod) -> str:
+    """spec.hostname or the pod's name, cut to 63 (pkg/kubelet/util/util.go: GetNodenameForKernel's neighbour)."""
+    return (pod.hostname or pod.name)[:63].rstrip("-.")
+
+
+def _refuse_strict(sysctls: Sequence[Sysctl]) -> None:
+    refused = [entry for entry in sysctls if entry.scope == "refused"]
+    if refused:
+        first = refused[0]
+        raise PodRefused(
+            f"Can't give the pod its own sysctl {first.name}: {first.reason}",
+            hint="leave out --sysctls strict to show the value to the workload without effect",
+        )
+
+
+def _plan_container(
+    pod: Pod,
+    container: Container,
+    policy: Policy,
+    image: ImageFacts,
+    volumes: tuple[Volume, ...],
+    hostname: str,
+    options: Options,
+) -> ContainerPlan:
+    verify_non_root(pod, container, image)
+    try:
+        user, entry = user_of(pod, container, image)
+    except UserUnknown as error:
+        raise ImageBroken(f"Can't find the user of container \"{container.name}\": {error}", hint="set runAsUser") from None
+    group = group_of(pod, container, entry)
+    context = container.security_context
+    sets = after_exec(granted(context, policy.capabilities_default), user.uid)
+    terminal = options.terminal
+    try:
+        command = command_of(container, image, entry, hostname, replaced_by=options.command, terminal=terminal)
+    except NoCommand as error:
+        if image.present:
+            raise ImageBroken(
+                f"Can't start container \"{container.name}\": {error}", hint="set command in the spec, or give one after --"
+            ) from None
+        command = command_of(container, image, entry, hostname, replaced_by=("(the image's command)",), terminal=terminal)
+    read_only = not options.writable_root
+    mounts = container_mounts(container, volumes, read_only)
+    return ContainerPlan(
+        name=container.name,
+        image=image.reference,
+        image_digest=image.digest,
+        user=user,
+        group=group,
+        supplementary_groups=supplementary_groups(pod, group, entry, image),
+        capabilities=sets,
+        no_new_privs=context.allow_privilege_escalation is False,
+        no_new_privs_origin=(
+            "default" if context.allow_privilege_escalation is None else "container allowPrivilegeEscalation"
+        ),
+        root=root_of(image, mounts, command.cwd, writable=options.writable_root),
+        mounts=mounts,
+        devices=DEVICES,
+        masked_paths=tuple(policy.masked_paths),
+        read_only_paths=tuple(policy.read_only_paths),
+        command=command,
+        umask="0022",
+        stop_signal=image.stop_signal or "SIGTERM",
+        assumptions=_assumptions(image),
+        notes=_notes(user.uid, context.capabilities_add),
+    )
+
+
+def _assumptions(image: ImageFacts) -> tuple[str, ...]:
+    if image.present:
+        return ()
+    return (f"image {image.reference} is not in the store: assumed no USER, no /etc/passwd, no ENTRYPOINT and no CMD",)
+
+
+def _notes(uid: int, added: Sequence[str]) -> tuple[str, ...]:
+    notes = []
+    if uid != 0 and added:
+        notes.append(
+            f"added capabilities do not reach uid {uid}: exec leaves a non-root user only the bounding set; "
+            "they work for uid 0, and for set-uid programs and programs with file capabilities"
+        )
+    notes.append("a device node that the workload makes itself exists but does not open: every mount is nodev")
+    return tuple(notes)

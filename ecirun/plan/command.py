@@ -1,0 +1,96 @@
+"""What is executed: argv, environment and working directory.
+
+Rules: Kubernetes docs "Define a Command and Arguments for a Container" and third_party/forked/golang/expansion (the `$(VAR)` grammar);
+containerd's merge of image and pod environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ecirun.plan.facts import ImageFacts
+from ecirun.plan.identity import Account
+from ecirun.plan.model import Command
+from ecirun.spec.pod import Container
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class NoCommand(ValueError):
+    """Neither the spec nor the image says what to run."""
+
+
+def expand(text: str, values: Mapping[str, str]) -> str:
+    """`$(NAME)` replaced where NAME is known, `$$` becomes `$`, everything else stays as it is; one pass."""
+    out: list[str] = []
+    at = 0
+    while at < len(text):
+        if text[at] != "$" or at + 1 == len(text):
+            out.append(text[at])
+            at += 1
+        elif text[at + 1] == "$":
+            out.append("$")
+            at += 2
+        elif text[at + 1] == "(" and (end := text.find(")", at + 2)) >= 0:
+            name = text[at + 2 : end]
+            out.append(values.get(name, text[at : end + 1]))
+            at = end + 1
+        else:
+            out.append(text[at])
+            at += 1
+    return "".join(out)
+
+
+def pod_environment(container: Container) -> dict[str, str]:
+    """The container's env; a value may use the variables that stand before it."""
+    values: dict[str, str] = {}
+    for variable in container.env:
+        values[variable.name] = expand(variable.value, values)
+    return values
+
+
+def argv_of(container: Container, image: ImageFacts, own: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """The argument vector and which parts gave it. Raises NoCommand."""
+    entrypoint = () if image.entrypoint == ("",) else image.entrypoint
+    command = tuple(expand(word, own) for word in container.command or ())
+    args = tuple(expand(word, own) for word in container.args or ())
+    if command:
+        return command + args, "spec command and args" if args else "spec command"
+    if args:
+        return entrypoint + args, "image ENTRYPOINT and spec args" if entrypoint else "spec args"
+    argv = entrypoint + image.cmd
+    if not argv:
+        raise NoCommand("no command specified")
+    parts = [name for name, words in (("ENTRYPOINT", entrypoint), ("CMD", image.cmd)) if words]
+    return argv, "image " + " and ".join(parts)
+
+
+def command_of(
+    container: Container,
+    image: ImageFacts,
+    entry: Account | None,
+    hostname: str,
+    *,
+    replaced_by: tuple[str, ...] | None,
+    terminal: bool,
+) -> Command:
+    """The whole command. `replaced_by` is what followed `--` on the command line. Raises NoCommand."""
+    own = pod_environment(container)
+    if replaced_by is not None:
+        argv, origin = replaced_by, "command line"
+    else:
+        argv, origin = argv_of(container, image, own)
+    env = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname}
+    if terminal:
+        env["TERM"] = "xterm"
+    for setting in image.env:
+        name, has_value, value = setting.partition("=")
+        if has_value:
+            env[name] = value
+        else:
+            env.pop(name, None)
+    env.update(own)
+    if not env.get("HOME"):
+        env["HOME"] = (entry.home if entry else "") or "/"
+    cwd = container.working_dir or image.working_dir or "/"
+    return Command(argv, origin, env, cwd, terminal)

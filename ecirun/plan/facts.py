@@ -1,0 +1,38 @@
+"""What a plan must know of images and of the kernel, as data that somebody else looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+
+class ImageFacts(NamedTuple):
+    """An image's config and the parts of its tree that decisions depend on.
+
+    `present` is False for an image that is not in the store; the rest then holds what is assumed. `kind_of` tells what stands at a
+    path inside the root: "dir", "file", "other" or None.
+    """
+
+    reference: str
+    digest: str
+    rootfs: str
+    present: bool
+    user: str = ""
+    env: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    working_dir: str = ""
+    stop_signal: str = ""
+    passwd: str = ""
+    group: str = ""
+    kind_of: Callable[[str], str | None] = lambda _path: "dir"
+
+
+class SysctlFact(NamedTuple):
+    """What the probe saw of one key: in a fresh network and IPC namespace, and in the host's /proc/sys (None: not there)."""
+
+    fresh: Literal["writable", "read-only", "absent"]
+    host_value: str | None
+
+
+SysctlFacts = Mapping[str, SysctlFact]  # by path below /proc/sys; a key that is missing was not probed

@@ -1,0 +1,121 @@
+"""Shadow sysctls: the workload reads the value that the pod asks for, and the kernel does not act on it.
+
+A key that exists in the pod's /proc/sys gets a file bound over it. One that does not exist there cannot: procfs has no place for it, and
+overlayfs refuses procfs. So the deepest directory that exists is covered by a copy: a tmpfs directory in which every entry is the real
+one, bound, beside the shadow files.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from ecirun.linux import mount, openat2
+from ecirun.plan.model import Sysctl
+from ecirun.runtime.steps import Bench, Step
+
+SHADOWED = ("shadow", "host")
+
+
+class WriteShadow(NamedTuple):
+    """Put the value on the bench (in the supervisor)."""
+
+    sysctl: Sysctl
+    name: str = "shadow-sysctls"
+
+    def describe(self) -> str:
+        return f'prepare shadow sysctl {self.sysctl.name} = "{self.sysctl.value}"'
+
+    def run(self, bench: Bench) -> None:
+        path = bench.at("sysctl", self.sysctl.path)
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
+        with open(path, "w", opener=_new_file) as file:
+            file.write("\t".join(self.sysctl.value.split()) + "\n")
+
+
+class ShowShadows(NamedTuple):
+    """Let the container's /proc/sys show them (in the child, after /proc is mounted)."""
+
+    paths: tuple[str, ...]
+    name: str = "shadow-sysctls"
+
+    def describe(self) -> str:
+        return "show " + ", ".join(self.paths) + " in /proc/sys"
+
+    def run(self, bench: Bench) -> None:
+        for path in self.paths:
+            show(bench, path)
+
+
+def show(bench: Bench, path: str) -> None:
+    """Bind the bench's file over /proc/sys/`path`, covering its directory first when the key is not there."""
+    directory = "proc/sys"
+    parts = path.split("/")
+    for part in parts[:-1]:
+        deeper = f"{directory}/{part}"
+        if not _exists(bench.root, deeper):
+            break
+        directory = deeper
+    if not _exists(bench.root, f"proc/sys/{path}"):
+        _cover(bench, directory, parts[directory.count("/") - 1 :])
+    source = mount.open_tree(bench.at("sysctl", path))
+    target = openat2.open_in_root(bench.root, f"proc/sys/{path}")
+    mount.move_mount(source, target, path)
+    os.close(target)
+    os.close(source)
+
+
+def _cover(bench: Bench, directory: str, missing: list[str]) -> None:
+    """Cover `directory` of the container's /proc/sys with a copy that has room for the path `missing`."""
+    real = openat2.open_in_root(bench.root, directory, os.O_RDONLY | os.O_DIRECTORY)
+    entries = [(name, os.stat(name, dir_fd=real, follow_symlinks=False).st_mode) for name in os.listdir(real)]
+    originals = [(name, mount.open_tree(name, dir_fd=real, recursive=True)) for name, _mode in entries]
+    cover = mount.new_filesystem("tmpfs", {"mode": "0555", "size": "1m"}, mount.attributes(("nosuid", "nodev", "noexec")))
+    mount.move_mount(cover, real, directory)
+    for name, mode in entries:
+        _placeholder(cover, name, is_directory=mode & 0o170000 == 0o040000)
+    for name, original in originals:
+        target = openat2.open_in_root(cover, name)
+        mount.move_mount(original, target, name)
+        os.close(target)
+        os.close(original)
+    parent = os.dup(cover)
+    for depth, part in enumerate(missing):
+        _placeholder(parent, part, is_directory=depth < len(missing) - 1)
+        if depth < len(missing) - 1:
+            deeper = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
+            os.close(parent)
+            parent = deeper
+    os.close(parent)
+    os.close(cover)
+    os.close(real)
+
+
+def _placeholder(directory: int, name: str, *, is_directory: bool) -> None:
+    if is_directory:
+        os.mkdir(name, 0o555, dir_fd=directory)
+    else:
+        os.mknod(name, 0o100444, dir_fd=directory)
+
+
+def _exists(root: int, path: str) -> bool:
+    try:
+        os.close(openat2.open_in_root(root, path))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _new_file(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+
+def pod_steps(sysctls: tuple[Sysctl, ...]) -> list[Step]:
+    """The supervisor's part."""
+    return [WriteShadow(sysctl) for sysctl in sysctls if sysctl.scope in SHADOWED]
+
+
+def container_steps(sysctls: tuple[Sysctl, ...]) -> list[Step]:
+    """The child's part."""
+    paths = tuple(sysctl.path for sysctl in sysctls if sysctl.scope in SHADOWED)
+    return [ShowShadows(paths)] if paths else []
