@@ -73,11 +73,11 @@ def attributes(names: tuple[str, ...]) -> int:
     return sum(ATTRIBUTES[name] for name in names)
 
 
-def new_filesystem(kind: str, options: Mapping[str, str], attrs: int = 0) -> int:
-    """A descriptor of a new, unattached mount of file system type `kind`."""
+def new_filesystem(kind: str, options: Mapping[str, str], attrs: int = 0, *, source: str = "") -> int:
+    """A descriptor of a new, unattached mount of file system type `kind`; `source` is what /proc/mounts shows for it."""
     context = syscall(SYS_fsopen, kind.encode(), FSOPEN_CLOEXEC, what=kind)
     try:
-        for key, value in options.items():
+        for key, value in {"source": source or kind, **options}.items():
             if value:
                 name, text = key.encode(), value.encode()
                 syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, name, text, 0, what=f"{kind} {key}={value}")

@@ -150,7 +150,8 @@ class SharedMounts(NamedTuple):
 
     def run(self, bench: Bench) -> None:
         flags = mount.attributes(("nosuid", "nodev", "noexec"))
-        _attach(mount.new_filesystem("tmpfs", {"mode": "1777", "size": "65536k"}, flags), bench.at("shm"))
+        shm = mount.new_filesystem("tmpfs", {"mode": "1777", "size": "65536k"}, flags, source="shm")
+        _attach(shm, bench.at("shm"))
         _attach(mount.new_filesystem("mqueue", {}, flags), bench.at("mqueue"))
 
 

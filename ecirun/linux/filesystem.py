@@ -1,0 +1,21 @@
+"""What kind of file system a descriptor lies on: fstatfs(2)."""
+
+from __future__ import annotations
+
+import ctypes
+
+from ecirun.linux.libc import libc, os_error
+
+# include/uapi/linux/magic.h
+PROC_SUPER_MAGIC = 0x9FA0
+
+libc.fstatfs.argtypes = [ctypes.c_int, ctypes.c_void_p]
+
+
+def filesystem_type(descriptor: int) -> int:
+    """The magic number (f_type) of the file system."""
+    # struct statfs begins with f_type, a long, and is 120 bytes at most.
+    buffer = (ctypes.c_long * 32)()
+    if libc.fstatfs(descriptor, ctypes.byref(buffer)) < 0:
+        raise os_error()
+    return int(buffer[0])

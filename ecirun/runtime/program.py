@@ -1,0 +1,132 @@
+"""Which file a command means inside the container, and whether it may be executed.
+
+execve(2) would follow `/proc/self/exe` to the host's Python: as the program, as the interpreter in its `#!` line, or as the
+loader that an ELF file names (CVE-2019-5736). So every link of that chain is opened first without magic links, and none may lie in procfs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import struct
+
+from ecirun.errors import CommandNotExecutable, CommandNotFound
+from ecirun.linux.filesystem import PROC_SUPER_MAGIC, filesystem_type
+from ecirun.linux.openat2 import open_in_root
+
+MAX_INTERPRETERS = 5  # fs/exec.c: a deeper chain is ELOOP
+PT_INTERP = 3
+
+
+def find_program(argv0: str, path: str, cwd: str, root: int) -> str:
+    """The path that `argv0` means: itself when it has a slash, else the first match in PATH.
+
+    Raises CommandNotFound (127) or CommandNotExecutable (126).
+    """
+    if "/" in argv0:
+        _check(argv0 if argv0.startswith("/") else f"{cwd.rstrip('/')}/{argv0}", argv0, root)
+        return argv0
+    refused: CommandNotExecutable | None = None
+    for folder in path.split(":"):
+        candidate = f"{folder or cwd}/{argv0}"
+        if not candidate.startswith("/"):
+            candidate = f"{cwd.rstrip('/')}/{candidate}"
+        try:
+            _check(candidate, candidate, root)
+        except CommandNotFound:
+            continue
+        except CommandNotExecutable as error:
+            # As execvp(3): a file that cannot run is remembered, and the search goes on.
+            refused = refused or error
+            continue
+        return candidate
+    if refused:
+        raise refused
+    raise CommandNotFound(f'Can\'t run "{argv0}": not found in PATH={path}', hint="check the command and the image")
+
+
+def _check(path: str, shown: str, root: int, depth: int = 0) -> None:
+    """Open `path` in the container and follow what the kernel would execute for it."""
+    descriptor = _open(path, shown, root, depth)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise CommandNotExecutable(f'Can\'t run "{shown}": Is a directory', hint="name a program")
+        if not stat.S_ISREG(status.st_mode):
+            raise CommandNotExecutable(f'Can\'t run "{shown}": not a regular file', hint="name a program")
+        if filesystem_type(descriptor) == PROC_SUPER_MAGIC:
+            raise _in_proc(shown)
+        if not status.st_mode & 0o111:
+            raise CommandNotExecutable(
+                f'Can\'t run "{shown}": Permission denied', hint=f"make it executable in the image (mode is {status.st_mode & 0o7777:04o})"
+            )
+        interpreter = _interpreter(path, root)
+    finally:
+        os.close(descriptor)
+    if interpreter and depth < MAX_INTERPRETERS:
+        _check(interpreter, interpreter, root, depth + 1)
+
+
+def _open(path: str, shown: str, root: int, depth: int) -> int:
+    try:
+        return open_in_root(root, path)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _in_proc(shown) from None
+        if error.errno in (errno.ENOENT, errno.ENOTDIR) and depth == 0:
+            raise CommandNotFound(
+                f'Can\'t run "{shown}": {error.strerror}', hint="check the command and the image"
+            ) from None
+        if depth:
+            raise CommandNotExecutable(
+                f'Can\'t run the interpreter "{shown}": {error.strerror}', hint="put it into the image, or name another"
+            ) from None
+        raise CommandNotExecutable(f'Can\'t run "{shown}": {error.strerror}', hint="check the path") from None
+
+
+def _in_proc(shown: str) -> CommandNotExecutable:
+    return CommandNotExecutable(
+        f'Can\'t run "{shown}": it leads through /proc to a program outside the container', hint="name a program of the image"
+    )
+
+
+def _interpreter(path: str, root: int) -> str:
+    """The interpreter that the kernel would run for the file: of its `#!` line or its ELF header; empty for none."""
+    try:
+        descriptor = open_in_root(root, path, os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        head = os.read(descriptor, 4096)
+        if head.startswith(b"#!"):
+            words = head[2:256].split(b"\n")[0].split()
+            return os.fsdecode(words[0]) if words else ""
+        if head.startswith(b"\x7fELF"):
+            return _elf_interpreter(descriptor, head)
+        return ""
+    except struct.error:
+        return ""
+    finally:
+        os.close(descriptor)
+
+
+def _elf_interpreter(descriptor: int, head: bytes) -> str:
+    wide, order = head[4] == 2, "<" if head[5] == 1 else ">"
+    if wide:
+        (offset,) = struct.unpack_from(order + "Q", head, 32)
+        size, count = struct.unpack_from(order + "HH", head, 54)
+    else:
+        (offset,) = struct.unpack_from(order + "I", head, 28)
+        size, count = struct.unpack_from(order + "HH", head, 42)
+    for index in range(min(count, 128)):
+        entry = os.pread(descriptor, size, offset + index * size)
+        if struct.unpack_from(order + "I", entry)[0] == PT_INTERP:
+            if wide:
+                at, length = struct.unpack_from(order + "Q", entry, 8)[0], struct.unpack_from(order + "Q", entry, 32)[0]
+            else:
+                at, length = struct.unpack_from(order + "I", entry, 4)[0], struct.unpack_from(order + "I", entry, 16)[0]
+            return os.fsdecode(os.pread(descriptor, min(length, 4096), at).split(b"\0")[0])
+    return ""
+
+
