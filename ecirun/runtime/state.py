@@ -93,8 +93,9 @@ def _take_lock(name: str) -> int:
     try:
         lock = os.open(f"{STATE}/{name}/lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        # No lock yet: somebody is between mkdir and open, or died there. A draft names its process.
-        if name.startswith(".new-") and not os.path.exists(f"/proc/{name[5:]}"):  # noqa: PTH110
+        # A draft gets its lock right after it is made, and names the process that makes it. A named folder came into being with its
+        # lock and loses it last, so one without is half removed.
+        if not name.startswith(".new-") or not os.path.exists(f"/proc/{name[5:]}"):  # noqa: PTH110
             remove_folder(f"{STATE}/{name}")
         return -1
     try:
@@ -108,7 +109,7 @@ def _take_lock(name: str) -> int:
 def remove_folder(path: str) -> None:
     """Remove a pod's folder and what is in it; nothing to remove is fine."""
     with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(path):
+        for entry in sorted(os.scandir(path), key=lambda entry: entry.name == "lock"):
             if entry.is_dir(follow_symlinks=False):
                 remove_folder(entry.path)
             else:

@@ -1,0 +1,49 @@
+"""Options that several commands share, and how ecirun speaks on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+policy = click.option("--policy", default="eci-2024-02-26", metavar="NAME|FILE", help="The policy to judge by.", show_default=True)
+validate = click.option(
+    "--validate",
+    type=click.Choice(["strict", "warn", "ignore"]),
+    default="strict",
+    show_default=True,
+    help="What an unknown, misplaced or repeated field is.",
+)
+unsupported = click.option(
+    "--unsupported",
+    type=click.Choice(["refuse", "ignore"]),
+    default="refuse",
+    show_default=True,
+    help="What becomes of privileged, procMount and readOnlyRootFilesystem: false.",
+)
+writable_root = click.option("--writable-root", is_flag=True, help="Give the root a throw-away overlay that can be written.")
+network = click.option(
+    "--network",
+    type=click.Choice(["loopback", "bridge", "none"]),
+    default="loopback",
+    show_default=True,
+    help="Only lo; lo and an eth0 on a bridge of this host; or lo left down.",
+)
+sysctls = click.option(
+    "--sysctls",
+    type=click.Choice(["shadow", "strict", "host"]),
+    default="shadow",
+    show_default=True,
+    help="What becomes of a sysctl that this kernel cannot give to a pod alone: shown without effect, refused, or written to the host.",
+)
+store = click.option("--store", default="", metavar="DIR", help="The image store (default: $ECIRUN_STORE, or /var/lib/ecirun).")
+
+
+def speaker(*, quiet: bool) -> Callable[[str], None]:
+    """A function that says one line on stderr, or nothing when `quiet`."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(f"ecirun: {text}", err=True)
+
+    return say

@@ -1,0 +1,52 @@
+"""`ecirun plan`: the effective security context, and where each value comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecirun.cli import options as shared
+from ecirun.cli.judging import admitted_pod
+from ecirun.cli.planning import plan_pod
+from ecirun.image import default_store
+from ecirun.plan.build import Options
+from ecirun.report.plan_text import plan_text
+
+
+@click.command("plan")
+@click.argument("spec", metavar="SPEC")
+@click.option("-c", "--container", default="", metavar="NAME", help="The container to plan (default: the first).")
+@click.option("--name", default="", metavar="NAME", help="The pod's name on this machine (default: metadata.name).")
+@click.option("-t", "--tty", is_flag=True, help="Plan for a terminal.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format.")
+@shared.network
+@shared.sysctls
+@shared.policy
+@shared.validate
+@shared.unsupported
+@shared.writable_root
+@shared.store
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors on stderr.")
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> int:
+    """Show what the pod of SPEC would run as; needs no root.
+
+    What follows `--` replaces the container's command.
+    """
+    pod, policy = admitted_pod(given["spec"], given, say_findings=not given["quiet"])
+    options = Options(
+        container=given["container"],
+        command=context.obj.tail if context.obj else None,
+        name=given["name"],
+        network=given["network"],
+        sysctls=given["sysctls"],
+        writable_root=given["writable_root"],
+        terminal=given["tty"],
+    )
+    store = Path(given["store"]) if given["store"] else default_store()
+    plan = plan_pod(pod, policy, options, store, must_run=False, say=shared.speaker(quiet=given["quiet"]))
+    click.echo(json.dumps(plan.as_json(), indent=2) if given["output"] == "json" else plan_text(plan), nl=given["output"] == "json")
+    return 0

@@ -1,0 +1,79 @@
+"""From a judged pod to its plan: look up what the plan must know of images and of this kernel, then decide."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ecirun.errors import ImageNotFound
+from ecirun.image import Image, build_image, find_image, path_kind, read_root_file, recipe_for
+from ecirun.plan.build import Options, build_plan, chosen_container
+from ecirun.plan.facts import ImageFacts, SysctlFact, SysctlFacts
+from ecirun.plan.model import PodPlan
+from ecirun.policy.load import Policy
+from ecirun.spec.pod import Pod
+from ecirun.spec.sysctl_name import canonical, proc_path
+
+
+def plan_pod(
+    pod: Pod, policy: Policy, options: Options, store: Path, *, must_run: bool, say: Callable[[str], None]
+) -> PodPlan:
+    """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed."""
+    container = chosen_container(pod, options.container)
+    image = _image(container.image, store, must_run=must_run, say=say)
+    return build_plan(pod, policy, {container.image: image}, sysctl_facts(pod, options), options)
+
+
+def sysctl_facts(pod: Pod, options: Options) -> SysctlFacts | None:
+    """What this kernel makes of the pod's sysctls; None where it may not be asked."""
+    # Whether eth0 exists is up to the launch; every interface of a fresh namespace has the keys that lo has there.
+    asked = {proc_path(canonical(entry.name)): "" for entry in pod.security_context.sysctls}
+    if not asked:
+        return {}
+    if not sys.platform.startswith("linux"):
+        return None
+    for path in asked:
+        asked[path] = path.replace("/eth0/", "/lo/") if options.network == "bridge" else path
+    from ecirun.linux.sysctl_probe import probe
+
+    try:
+        seen = probe(list(asked.values()))
+    except OSError:
+        return None
+    return {path: SysctlFact(*seen[looked_at]) for path, looked_at in asked.items()}  # type: ignore[arg-type]
+
+
+def _image(reference: str, store: Path, *, must_run: bool, say: Callable[[str], None]) -> ImageFacts:
+    image = find_image(reference, store)
+    if image is None and must_run:
+        recipe = recipe_for(reference)
+        if recipe is None:
+            raise ImageNotFound(
+                f'Can\'t find image "{reference}" in the store {store}',
+                hint="use busybox, which `ecirun image build busybox` makes; `ecirun image ls` shows what is there",
+            )
+        image = build_image(recipe, store, say)
+    if image is None:
+        return ImageFacts(reference, "", "", present=False)
+    return image_facts(image)
+
+
+def image_facts(image: Image) -> ImageFacts:
+    """What a plan needs of an image in the store."""
+    config = image.config
+    return ImageFacts(
+        reference=image.reference,
+        digest=image.digest,
+        rootfs=image.rootfs,
+        present=True,
+        user=config.user,
+        env=config.env,
+        entrypoint=config.entrypoint,
+        cmd=config.cmd,
+        working_dir=config.working_dir,
+        stop_signal=config.stop_signal,
+        passwd=read_root_file(image, "etc/passwd") or "",
+        group=read_root_file(image, "etc/group") or "",
+        kind_of=lambda path: path_kind(image, path),
+    )

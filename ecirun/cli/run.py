@@ -1,0 +1,121 @@
+"""`ecirun run`: create the pod, stream, exit with the workload's code, clean up."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecirun.cli import options as shared
+from ecirun.cli.judging import admitted_pod
+from ecirun.cli.planning import plan_pod
+from ecirun.errors import EcirunError, UsageError
+from ecirun.image import default_store
+from ecirun.plan.build import Options
+from ecirun.plan.model import PodPlan
+
+
+@click.command("run")
+@click.argument("spec", metavar="SPEC")
+@click.option("-c", "--container", default="", metavar="NAME", help="The container to run (default: the first).")
+@click.option("--name", default="", metavar="NAME", help="The pod's name on this machine (default: metadata.name).")
+@click.option("-i", "--stdin", is_flag=True, help="Give the workload this command's standard input.")
+@click.option("-t", "--tty", is_flag=True, help="Give the workload a terminal.")
+@shared.network
+@shared.sysctls
+@shared.policy
+@shared.validate
+@shared.unsupported
+@shared.writable_root
+@shared.store
+@click.option("--timeout", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Kill the workload after this long.")
+@click.option("--status-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write how it ended as one JSON object.")
+@click.option("--dry-run", is_flag=True, help="Show every step of the launch, and launch nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say each step as it happens.")
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> int:
+    """Run the pod of SPEC (a file, `-`, or example:NAME) as ECI would.
+
+    What follows `--` replaces the container's command.
+
+    Exit codes: the workload's own, 128+n when signal n ended it, 127 command not found, 126 command found but not executable,
+    125 ecirun itself failed and nothing ran.
+    """
+    status = StatusFile(given["status_file"])
+    try:
+        return _run(context, given, status)
+    except EcirunError as error:
+        status.write(phase=status.phase, error=type(error).__name__, message=error.message)
+        raise
+
+
+class StatusFile:
+    """Where `--status-file` goes: one JSON object, with `exit_code` only when the command really ran."""
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+        self.phase = "spec"
+
+    def write(self, **fields: Any) -> None:
+        """Write the object, whole."""
+        if self.path is None:
+            return
+        text = json.dumps({"schema_version": 1, **fields}) + "\n"
+        if os.path.exists(self.path) and not os.path.isfile(self.path):  # noqa: PTH110, PTH113  (a pipe or /dev/stderr)
+            Path(self.path).write_text(text)
+            return
+        draft = f"{self.path}.new-{os.getpid()}"
+        try:
+            Path(draft).write_text(text)
+            os.replace(draft, self.path)  # noqa: PTH105
+        except OSError as error:
+            raise UsageError(f"Can't write status file {self.path}: {error.strerror}", hint="name a file in a folder that exists") from None
+
+
+def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
+    say = shared.speaker(quiet=given["quiet"])
+    pod, policy = admitted_pod(given["spec"], given, say_findings=not given["quiet"])
+    status.phase = "plan"
+    options = Options(
+        container=given["container"],
+        command=context.obj.tail if context.obj else None,
+        name=given["name"],
+        network=given["network"],
+        sysctls=given["sysctls"],
+        writable_root=given["writable_root"],
+        terminal=given["tty"],
+    )
+    store = Path(given["store"]) if given["store"] else default_store()
+    plan = plan_pod(pod, policy, options, store, must_run=not given["dry_run"], say=say)
+    for warning in plan.warnings:
+        say(f"warning: {warning}")
+    if given["dry_run"]:
+        return _describe(plan, stdin=given["stdin"])
+    status.phase = "launch"
+    return _launch(plan, given, status, say)
+
+
+def _describe(plan: PodPlan, *, stdin: bool) -> int:
+    from ecirun.runtime.supervisor import all_steps
+
+    for number, step in enumerate(all_steps(plan, stdin=stdin), 1):
+        click.echo(f"{number:3}. {step.describe()}")
+    return 0
+
+
+def _launch(plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]) -> int:
+    from ecirun.runtime import client
+
+    client.check_privileges(plan)
+    client.clean_up_lost_pods(lambda text: say(f"warning: {text}"))
+    how = client.Options(stdin=given["stdin"], verbose=given["verbose"], timeout=given["timeout"])
+    outcome = client.ForegroundPod(plan, how, say).run()
+    status.write(
+        phase="exited", pod=plan.name, exit_code=outcome.exit_code, signal=outcome.signal, timed_out=outcome.timed_out
+    )
+    return outcome.exit_code
