@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import click
 
-policy = click.option("--policy", default="eci-2024-02-26", metavar="NAME|FILE", help="The policy to judge by.", show_default=True)
+policy = click.option(
+    "--policy", default="eci-2024-02-26", metavar="NAME|FILE", help="The policy to judge by.", show_default=True
+)
 validate = click.option(
     "--validate",
     type=click.Choice(["strict", "warn", "ignore"]),
@@ -34,7 +36,8 @@ sysctls = click.option(
     type=click.Choice(["shadow", "strict", "host"]),
     default="shadow",
     show_default=True,
-    help="What becomes of a sysctl that this kernel cannot give to a pod alone: shown without effect, refused, or written to the host.",
+    help="What becomes of a sysctl that this kernel cannot give to a pod alone: shown without effect, refused, "
+    "or written to the host.",
 )
 store = click.option("--store", default="", metavar="DIR", help="The image store (default: $ECIRUN_STORE, or /var/lib/ecirun).")
 

@@ -48,5 +48,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     )
     store = Path(given["store"]) if given["store"] else default_store()
     plan = plan_pod(pod, policy, options, store, must_run=False, say=shared.speaker(quiet=given["quiet"]))
-    click.echo(json.dumps(plan.as_json(), indent=2) if given["output"] == "json" else plan_text(plan), nl=given["output"] == "json")
+    click.echo(
+        json.dumps(plan.as_json(), indent=2) if given["output"] == "json" else plan_text(plan), nl=given["output"] == "json"
+    )
     return 0

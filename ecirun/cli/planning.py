@@ -16,9 +16,7 @@ from ecirun.spec.pod import Pod
 from ecirun.spec.sysctl_name import canonical, proc_path
 
 
-def plan_pod(
-    pod: Pod, policy: Policy, options: Options, store: Path, *, must_run: bool, say: Callable[[str], None]
-) -> PodPlan:
+def plan_pod(pod: Pod, policy: Policy, options: Options, store: Path, *, must_run: bool, say: Callable[[str], None]) -> PodPlan:
     """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed."""
     container = chosen_container(pod, options.container)
     image = _image(container.image, store, must_run=must_run, say=say)

@@ -32,7 +32,9 @@ from ecirun.plan.model import PodPlan
 @shared.unsupported
 @shared.writable_root
 @shared.store
-@click.option("--timeout", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Kill the workload after this long.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Kill the workload after this long."
+)
 @click.option("--status-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write how it ended as one JSON object.")
 @click.option("--dry-run", is_flag=True, help="Show every step of the launch, and launch nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -66,15 +68,17 @@ class StatusFile:
         if self.path is None:
             return
         text = json.dumps({"schema_version": 1, **fields}) + "\n"
-        if os.path.exists(self.path) and not os.path.isfile(self.path):  # noqa: PTH110, PTH113  (a pipe or /dev/stderr)
+        if os.path.exists(self.path) and not os.path.isfile(self.path):
             Path(self.path).write_text(text)
             return
         draft = f"{self.path}.new-{os.getpid()}"
         try:
             Path(draft).write_text(text)
-            os.replace(draft, self.path)  # noqa: PTH105
+            os.replace(draft, self.path)
         except OSError as error:
-            raise UsageError(f"Can't write status file {self.path}: {error.strerror}", hint="name a file in a folder that exists") from None
+            raise UsageError(
+                f"Can't write status file {self.path}: {error.strerror}", hint="name a file in a folder that exists"
+            ) from None
 
 
 def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
@@ -115,7 +119,5 @@ def _launch(plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Calla
     client.clean_up_lost_pods(lambda text: say(f"warning: {text}"))
     how = client.Options(stdin=given["stdin"], verbose=given["verbose"], timeout=given["timeout"])
     outcome = client.ForegroundPod(plan, how, say).run()
-    status.write(
-        phase="exited", pod=plan.name, exit_code=outcome.exit_code, signal=outcome.signal, timed_out=outcome.timed_out
-    )
+    status.write(phase="exited", pod=plan.name, exit_code=outcome.exit_code, signal=outcome.signal, timed_out=outcome.timed_out)
     return outcome.exit_code

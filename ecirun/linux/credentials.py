@@ -1,7 +1,7 @@
 """Capability sets, ids and no_new_privs of this process.
 
-python-prctl serves the plain prctl calls. Capabilities go by number through ctypes: python-prctl drops only those that its build
-headers knew by name, and a newer kernel has more (capabilities(7), /proc/sys/kernel/cap_last_cap).
+python-prctl serves the plain prctl calls. Capabilities go by number through ctypes: python-prctl drops only those that its
+build headers knew by name, and a newer kernel has more (capabilities(7), /proc/sys/kernel/cap_last_cap).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ libc.prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ul
 class _Header(ctypes.Structure):
     """struct __user_cap_header_struct"""
 
-    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]  # noqa: RUF012
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
 
 
 class _Data(ctypes.Structure):
     """struct __user_cap_data_struct"""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("effective", ctypes.c_uint32),
         ("permitted", ctypes.c_uint32),
         ("inheritable", ctypes.c_uint32),

@@ -60,7 +60,7 @@ libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
 class _MountAttr(ctypes.Structure):
     """struct mount_attr"""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("attr_set", ctypes.c_uint64),
         ("attr_clr", ctypes.c_uint64),
         ("propagation", ctypes.c_uint64),

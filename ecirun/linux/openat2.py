@@ -19,7 +19,7 @@ RESOLVE_NO_XDEV = 0x01
 class _OpenHow(ctypes.Structure):
     """struct open_how"""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("flags", ctypes.c_uint64),
         ("mode", ctypes.c_uint64),
         ("resolve", ctypes.c_uint64),

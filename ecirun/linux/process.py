@@ -42,7 +42,7 @@ _clone.restype = ctypes.c_long
 class _CloneArgs(ctypes.Structure):
     """struct clone_args"""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         (name, ctypes.c_uint64)
         for name in (
             "flags",

@@ -1,7 +1,8 @@
 """What a fresh network and IPC namespace of this kernel makes of sysctl keys.
 
-The probe opens and never writes: a key that opens for writing in a fresh namespace belongs to it, one that opens only for reading is the
-host's, and many exist in the first namespace alone (net/core/sysctl_net_core.c registers them for &init_net).
+The probe opens and never writes: a key that opens for writing in a fresh namespace belongs to it, one that opens only for
+reading is the host's, and many exist in the first namespace alone (net/core/sysctl_net_core.c registers them for
+&init_net).
 """
 
 from __future__ import annotations

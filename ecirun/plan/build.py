@@ -102,7 +102,7 @@ def _plan_container(
     try:
         user, entry = user_of(pod, container, image)
     except UserUnknown as error:
-        raise ImageBroken(f"Can't find the user of container \"{container.name}\": {error}", hint="set runAsUser") from None
+        raise ImageBroken(f'Can\'t find the user of container "{container.name}": {error}', hint="set runAsUser") from None
     group = group_of(pod, container, entry)
     context = container.security_context
     sets = after_exec(granted(context, policy.capabilities_default), user.uid)
@@ -112,7 +112,7 @@ def _plan_container(
     except NoCommand as error:
         if image.present:
             raise ImageBroken(
-                f"Can't start container \"{container.name}\": {error}", hint="set command in the spec, or give one after --"
+                f'Can\'t start container "{container.name}": {error}', hint="set command in the spec, or give one after --"
             ) from None
         command = command_of(container, image, entry, hostname, replaced_by=("(the image's command)",), terminal=terminal)
     read_only = not options.writable_root
@@ -126,9 +126,7 @@ def _plan_container(
         supplementary_groups=supplementary_groups(pod, group, entry, image),
         capabilities=sets,
         no_new_privs=context.allow_privilege_escalation is False,
-        no_new_privs_origin=(
-            "default" if context.allow_privilege_escalation is None else "container allowPrivilegeEscalation"
-        ),
+        no_new_privs_origin=("default" if context.allow_privilege_escalation is None else "container allowPrivilegeEscalation"),
         root=root_of(image, mounts, command.cwd, writable=options.writable_root),
         mounts=mounts,
         devices=DEVICES,

@@ -1,7 +1,8 @@
 """The capability sets of a container, as they will be after exec.
 
-Order of add and drop: containerd internal/cri/opts/spec_opts.go (ALL added, ALL dropped, single adds, single drops). What exec makes of the
-sets: capabilities(7), "Transformation of capabilities during execve()", with inheritable and ambient empty.
+Order of add and drop: containerd internal/cri/opts/spec_opts.go (ALL added, ALL dropped, single adds, single drops). What
+exec makes of the sets: capabilities(7), "Transformation of capabilities during execve()", with inheritable and ambient
+empty.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is executed: argv, environment and working directory.
 
-Rules: Kubernetes docs "Define a Command and Arguments for a Container" and third_party/forked/golang/expansion (the `$(VAR)` grammar);
-containerd's merge of image and pod environment.
+Rules: Kubernetes docs "Define a Command and Arguments for a Container" and third_party/forked/golang/expansion (the
+`$(VAR)` grammar); containerd's merge of image and pod environment.
 """
 
 from __future__ import annotations

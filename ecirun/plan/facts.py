@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 class ImageFacts(NamedTuple):
     """An image's config and the parts of its tree that decisions depend on.
 
-    `present` is False for an image that is not in the store; the rest then holds what is assumed. `kind_of` tells what stands at a
-    path inside the root: "dir", "file", "other" or None.
+    `present` is False for an image that is not in the store; the rest then holds what is assumed. `kind_of` tells what
+    stands at a path inside the root: "dir", "file", "other" or None.
     """
 
     reference: str

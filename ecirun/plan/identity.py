@@ -1,7 +1,8 @@
 """Who the workload is: uid, gid and supplementary groups, each with its origin.
 
-Rules: Kubernetes pkg/securitycontext/util.go (container over pod, field by field), pkg/kubelet/kuberuntime/security_context.go (the
-image's USER stands in when runAsUser is unset, and its group part is lost), containerd pkg/oci/spec_opts.go (passwd and group lookups).
+Rules: Kubernetes pkg/securitycontext/util.go (container over pod, field by field),
+pkg/kubelet/kuberuntime/security_context.go (the image's USER stands in when runAsUser is unset, and its group part is
+lost), containerd pkg/oci/spec_opts.go (passwd and group lookups).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """runAsNonRoot, as the kubelet verifies it once the image is known.
 
-Rule: Kubernetes pkg/kubelet/kuberuntime/security_context_others.go, verifyRunAsNonRoot. Explicit uid 0 is found earlier, by the policy.
+Rule: Kubernetes pkg/kubelet/kuberuntime/security_context_others.go, verifyRunAsNonRoot. Explicit uid 0 is found earlier, by
+the policy.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def verify_non_root(pod: Pod, container: Container, image: ImageFacts) -> None:
     elif image_uid == 0:
         problem = f"image will run as root {where}"
     elif image_uid > MAX_ID:
-        problem = f"image has an invalid user id ({image_uid}). (Must be 1-({MAX_ID})): must be between 0 and {MAX_ID}, inclusive"
+        problem = (
+            f"image has an invalid user id ({image_uid}). (Must be 1-({MAX_ID})): must be between 0 and {MAX_ID}, inclusive"
+        )
     else:
         return
     raise PodRefused(f"container has runAsNonRoot and {problem}", hint=HINT)

@@ -1,8 +1,8 @@
 """What becomes of each sysctl on this host.
 
-ECI gives every pod a kernel of its own, so all that it allows is real there. Here a key is `pod` when the pod's fresh namespaces hold it
-(Kubernetes component-helpers/node/util/sysctl/namespace.go tells which kind of namespace could, a probe of this kernel tells whether it does),
-else it can only be shown (`shadow`), refused, or written to the host.
+ECI gives every pod a kernel of its own, so all that it allows is real there. Here a key is `pod` when the pod's fresh
+namespaces hold it (Kubernetes component-helpers/node/util/sysctl/namespace.go tells which kind of namespace could, a probe
+of this kernel tells whether it does), else it can only be shown (`shadow`), refused, or written to the host.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ def plan_sysctls(
     return tuple(planned), warnings
 
 
-def _scope(
-    name: str, path: str, facts: SysctlFacts | None, mode: SysctlMode, network: NetworkMode
-) -> tuple[Scope, str]:
+def _scope(name: str, path: str, facts: SysctlFacts | None, mode: SysctlMode, network: NetworkMode) -> tuple[Scope, str]:
     if facts is None or path not in facts:
         return "unknown", "this kernel was not probed"
     fact = facts[path]

@@ -1,7 +1,8 @@
 """`--network bridge`: an eth0 with an address on a host bridge that all such pods of this machine share.
 
-The bridge comes with the first pod and goes with the last. The pod's end dies with its network namespace, and its twin with it. Addresses
-are handed out under a lock; a pod's address is a file in the network folder of the state, removed with the pod.
+The bridge comes with the first pod and goes with the last. The pod's end dies with its network namespace, and its twin with
+it. Addresses are handed out under a lock; a pod's address is a file in the network folder of the state, removed with the
+pod.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _make_bridge(host: Any) -> None:
 
 def release(pod: str) -> None:
     """Give the pod's address back, and take the bridge away when no pod has one. For the host's network namespace."""
-    if not os.path.exists(FOLDER):  # noqa: PTH110
+    if not os.path.exists(FOLDER):
         return
     with locked():
         for name in os.listdir(FOLDER):
@@ -117,7 +118,7 @@ def release(pod: str) -> None:
 def locked() -> Iterator[None]:
     """One process at a time looks at the network folder."""
     while True:
-        os.makedirs(FOLDER, 0o700, exist_ok=True)  # noqa: PTH103
+        os.makedirs(FOLDER, 0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             lock = os.open(f"{FOLDER}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -14,8 +14,8 @@ from ecirun import errors
 from ecirun.linux import proc
 from ecirun.plan.model import PodPlan
 from ecirun.policy.capabilities import NAMES, NUMBERS
-from ecirun.runtime import bridge, messages, state
-from ecirun.runtime.supervisor import Request, supervise
+from ecirun.runtime import messages, state
+from ecirun.runtime.supervisor import Request, give_back, supervise
 from ecirun.runtime.terminal import Terminal
 
 FORWARDED = (
@@ -48,7 +48,7 @@ def clean_up_lost_pods(say: Callable[[str], None]) -> None:
     """Take away what pods left whose supervisor was killed."""
     for folder in state.lost_pods():
         if not folder.name.startswith("."):
-            bridge.release(folder.name)
+            give_back(folder.name)
             say(f'pod "{folder.name}" was lost: its supervisor died; cleaned up after it')
         folder.remove()
 
@@ -58,7 +58,8 @@ def check_privileges(plan: PodPlan) -> None:
     masks = proc.status_masks()
     if os.geteuid() != 0:
         raise errors.HostUnsupported(
-            f"Can't run a pod as uid {os.geteuid()}: it needs root", hint="run it with sudo, or in a container with --privileged"
+            f"Can't run a pod as uid {os.geteuid()}: it needs root",
+            hint="run it with sudo, or in a container with --privileged",
         )
     needed = {"SYS_ADMIN", "SETPCAP", "SETUID", "SETGID", "NET_ADMIN"}
     missing = [name for name in sorted(needed) if not masks["CapEff"] >> NUMBERS[name] & 1]

@@ -78,8 +78,8 @@ class AttachRoot(NamedTuple):
         # The upper layer must be attached while overlayfs takes it; the root's place is free until then.
         _attach(mount.new_filesystem("tmpfs", {"mode": "0755"}, mount.MOUNT_ATTR_NODEV), bench.at("root"))
         upper, work = bench.at("root", "upper"), bench.at("root", "work")
-        os.mkdir(upper, 0o755)  # noqa: PTH102
-        os.mkdir(work, 0o755)  # noqa: PTH102
+        os.mkdir(upper, 0o755)
+        os.mkdir(work, 0o755)
         layers = {"lowerdir": self.root.path, "upperdir": upper, "workdir": work}
         overlay = mount.new_filesystem("overlay", layers, mount.MOUNT_ATTR_NODEV)
         mount.umount2(bench.at("root"), mount.MNT_DETACH)
@@ -175,7 +175,9 @@ class BindDevices(NamedTuple):
         status = os.fstat(node)
         number = (os.major(status.st_rdev), os.minor(status.st_rdev))
         if not stat.S_ISCHR(status.st_mode) or number != DEVICE_NUMBERS[name]:
-            raise LaunchFailed(f"Can't use the host's /dev/{name}: it is not character device {DEVICE_NUMBERS[name]}", step=self.name)
+            raise LaunchFailed(
+                f"Can't use the host's /dev/{name}: it is not character device {DEVICE_NUMBERS[name]}", step=self.name
+            )
         mount.mount_setattr(node, add=mount.attributes(("ro", "nosuid", "noexec")), what=name)
         os.mknod(name, 0o100666, dir_fd=dev)
         place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dev)
@@ -313,7 +315,9 @@ class EnterDirectory(NamedTuple):
             directory = openat2.open_in_root(bench.root, self.path, os.O_PATH | os.O_DIRECTORY)
         except OSError as error:
             raise LaunchFailed(
-                f"Can't enter working directory {self.path}: {error.strerror}", step=self.name, hint="set workingDir to a directory"
+                f"Can't enter working directory {self.path}: {error.strerror}",
+                step=self.name,
+                hint="set workingDir to a directory",
             ) from None
         os.fchdir(directory)
         os.close(directory)
@@ -329,15 +333,19 @@ class FindProgram(NamedTuple):
         return f"find the program {self.command.argv[0]}"
 
     def run(self, bench: Bench) -> None:
-        bench.program = find_program(self.command.argv[0], self.command.env.get("PATH", ""), os.getcwd(), bench.root)  # noqa: PTH109
+        bench.program = find_program(self.command.argv[0], self.command.env.get("PATH", ""), os.getcwd(), bench.root)
 
 
 class BecomeUser(NamedTuple):
     """Give up privilege, in the only order that works.
 
-    1. bounding set (needs SETPCAP)  2. keepcaps  3. groups, gid, uid (need SETGID, SETUID)  4. the working directory must still be inside
-    5. permitted and effective to what is granted, inheritable and with it ambient empty  6. PDEATHSIG, which the uid change cleared
-    7. no_new_privs when asked.
+    1. bounding set (needs SETPCAP)
+    2. keepcaps
+    3. groups, gid, uid (need SETGID, SETUID)
+    4. the working directory must still be inside
+    5. permitted and effective to what is granted, inheritable and with it ambient empty
+    6. PDEATHSIG, which the uid change cleared
+    7. no_new_privs when asked
     """
 
     plan: ContainerPlan
@@ -346,7 +354,9 @@ class BecomeUser(NamedTuple):
     name: str = "credentials"
 
     def describe(self) -> str:
-        return f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {self.plan.capabilities.bounding.mask}"
+        return (
+            f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {self.plan.capabilities.bounding.mask}"
+        )
 
     def run(self, bench: Bench) -> None:
         os.close(bench.root)
@@ -356,7 +366,7 @@ class BecomeUser(NamedTuple):
         gid, uid = self.plan.group.gid, self.plan.user.uid
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
-        if not os.getcwd().startswith("/"):  # noqa: PTH109
+        if not os.getcwd().startswith("/"):
             raise LaunchFailed("Can't start outside the container's root", step=self.name, hint="set workingDir to a directory")
         credentials.capset(sum(1 << number for number in self.capabilities))
         credentials.keep_capabilities_over_setuid(False)
@@ -384,7 +394,9 @@ class Execute(NamedTuple):
             raise CommandNotExecutable(message, hint="check the file's mode, format and interpreter") from None
 
 
-def container_steps(plan: PodPlan, container: ContainerPlan, capabilities: frozenset[int], last: int, *, stdin: bool) -> list[Step]:
+def container_steps(
+    plan: PodPlan, container: ContainerPlan, capabilities: frozenset[int], last: int, *, stdin: bool
+) -> list[Step]:
     """The steps of one container, in order; `capabilities` are the numbers of its bounding set, `last` the kernel's newest."""
     before_devices = [entry for entry in container.mounts if entry.target in ("/proc", "/dev")]
     rest = [entry for entry in container.mounts if entry not in before_devices]
@@ -448,5 +460,3 @@ def _attach(descriptor: int, path: str) -> None:
     mount.move_mount(descriptor, target, path)
     os.close(target)
     os.close(descriptor)
-
-

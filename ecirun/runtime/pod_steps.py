@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from ecirun.errors import LaunchFailed
-from ecirun.linux import loopback, mount, openat2, process
+from ecirun.linux import loopback, mount, process
 from ecirun.plan.model import File, PodPlan, Sysctl, Volume
 from ecirun.runtime import bridge, shadow
+from ecirun.runtime.host_sysctls import WriteHostSysctl
 from ecirun.runtime.steps import Bench, Step
+from ecirun.runtime.sysctl_file import write_sysctl
 
 POD_NAMESPACES = process.CLONE_NEWNET | process.CLONE_NEWIPC | process.CLONE_NEWUTS
 
@@ -50,7 +51,7 @@ class Workbench(NamedTuple):
         tmpfs = mount.new_filesystem("tmpfs", {"mode": "0700", "size": "16m"}, mount.attributes(("nosuid", "nodev")))
         _attach(tmpfs, bench.path)
         for folder in ("root", "empty", "files", "shm", "mqueue", "sysctl", "volumes"):
-            os.mkdir(bench.at(folder), 0o755)  # noqa: PTH102
+            os.mkdir(bench.at(folder), 0o755)
 
 
 class Namespaces(NamedTuple):
@@ -96,50 +97,6 @@ class WriteSysctl(NamedTuple):
             os.close(proc)
 
 
-def write_sysctl(proc: int, sysctl: Sysctl) -> None:
-    """Write the key below the procfs mount `proc` and check that the kernel took it. Raises LaunchFailed with the kernel's reason."""
-    try:
-        key = openat2.open_beneath(proc, f"sys/{sysctl.path}", os.O_RDWR)
-        try:
-            os.write(key, sysctl.value.encode() + b"\n")
-            os.lseek(key, 0, os.SEEK_SET)
-            stored = os.read(key, 65536).decode("ascii", "replace").strip()
-        finally:
-            os.close(key)
-    except OSError as error:
-        raise LaunchFailed(
-            f'Can\'t set sysctl {sysctl.name} to "{sysctl.value}": {error.strerror}',
-            step="sysctls",
-            hint="give a value that the kernel takes",
-        ) from None
-    if not same_setting(sysctl.value, stored):
-        raise LaunchFailed(
-            f'Can\'t set sysctl {sysctl.name} to "{sysctl.value}": the kernel keeps "{stored}"',
-            step="sysctls",
-            hint="give the value as the kernel keeps it",
-        )
-
-
-def same_setting(given: str, stored: str) -> bool:
-    """Whether the kernel's text means what was written: words apart by any blanks, numbers in any base, a short vector a prefix."""
-    wanted, kept = given.split(), stored.split()
-    return all(_same_word(one, other) for one, other in zip(wanted, kept, strict=False))
-
-
-def _same_word(given: str, stored: str) -> bool:
-    if given == stored:
-        return True
-    try:
-        return _number(given) == _number(stored)
-    except ValueError:
-        return False
-
-
-def _number(word: str) -> int:
-    # The kernel reads a leading 0 as octal (lib/kstrtox.c); Python wants 0o.
-    return int(word, 8) if word.startswith("0") and word.isdecimal() else int(word, 0)
-
-
 class SharedMounts(NamedTuple):
     """/dev/shm and the POSIX message queues of the pod."""
 
@@ -166,7 +123,7 @@ class MakeVolume(NamedTuple):
 
     def run(self, bench: Bench) -> None:
         path = bench.at("volumes", self.volume.name)
-        os.mkdir(path, 0o755)  # noqa: PTH102
+        os.mkdir(path, 0o755)
         options = {"mode": "0777"} if self.volume.gid is None else {"mode": "2777", "gid": str(self.volume.gid)}
         if self.volume.size:
             options["size"] = self.volume.size
@@ -196,6 +153,7 @@ def pod_steps(plan: PodPlan, state: str) -> list[Step]:
     link = bridge.Link(plan.name) if plan.network.mode == "bridge" else None
     if link:
         steps.append(bridge.Prepare(link))
+    steps += [WriteHostSysctl(plan.name, sysctl) for sysctl in plan.sysctls if sysctl.scope == "host"]
     steps += [PrivateHost(state), Workbench(), Namespaces(plan.hostname)]
     if "lo" in plan.network.interfaces:
         steps.append(LoopbackUp())

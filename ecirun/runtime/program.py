@@ -1,7 +1,8 @@
 """Which file a command means inside the container, and whether it may be executed.
 
 execve(2) would follow `/proc/self/exe` to the host's Python: as the program, as the interpreter in its `#!` line, or as the
-loader that an ELF file names (CVE-2019-5736). So every link of that chain is opened first without magic links, and none may lie in procfs.
+loader that an ELF file names (CVE-2019-5736). So every link of that chain is opened first without magic links, and none may
+lie in procfs.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def _check(path: str, shown: str, root: int, depth: int = 0) -> None:
             raise _in_proc(shown)
         if not status.st_mode & 0o111:
             raise CommandNotExecutable(
-                f'Can\'t run "{shown}": Permission denied', hint=f"make it executable in the image (mode is {status.st_mode & 0o7777:04o})"
+                f'Can\'t run "{shown}": Permission denied',
+                hint=f"make it executable in the image (mode is {status.st_mode & 0o7777:04o})",
             )
         interpreter = _interpreter(path, root)
     finally:
@@ -75,9 +77,7 @@ def _open(path: str, shown: str, root: int, depth: int) -> int:
         if error.errno == errno.ELOOP:
             raise _in_proc(shown) from None
         if error.errno in (errno.ENOENT, errno.ENOTDIR) and depth == 0:
-            raise CommandNotFound(
-                f'Can\'t run "{shown}": {error.strerror}', hint="check the command and the image"
-            ) from None
+            raise CommandNotFound(f'Can\'t run "{shown}": {error.strerror}', hint="check the command and the image") from None
         if depth:
             raise CommandNotExecutable(
                 f'Can\'t run the interpreter "{shown}": {error.strerror}', hint="put it into the image, or name another"
@@ -128,5 +128,3 @@ def _elf_interpreter(descriptor: int, head: bytes) -> str:
                 at, length = struct.unpack_from(order + "I", entry, 4)[0], struct.unpack_from(order + "I", entry, 16)[0]
             return os.fsdecode(os.pread(descriptor, min(length, 4096), at).split(b"\0")[0])
     return ""
-
-

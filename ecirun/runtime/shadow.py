@@ -1,8 +1,8 @@
 """Shadow sysctls: the workload reads the value that the pod asks for, and the kernel does not act on it.
 
-A key that exists in the pod's /proc/sys gets a file bound over it. One that does not exist there cannot: procfs has no place for it, and
-overlayfs refuses procfs. So the deepest directory that exists is covered by a copy: a tmpfs directory in which every entry is the real
-one, bound, beside the shadow files.
+A key that exists in the pod's /proc/sys gets a file bound over it. One that does not exist there cannot: procfs has no
+place for it, and overlayfs refuses procfs. So the deepest directory that exists is covered by a copy: a tmpfs directory in
+which every entry is the real one, bound, beside the shadow files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class WriteShadow(NamedTuple):
 
     def run(self, bench: Bench) -> None:
         path = bench.at("sysctl", self.sysctl.path)
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
         with open(path, "w", opener=_new_file) as file:
             file.write("\t".join(self.sysctl.value.split()) + "\n")
 

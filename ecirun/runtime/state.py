@@ -1,7 +1,7 @@
 """The state folder /run/ecirun: one folder per pod, held by a lock for as long as its supervisor lives.
 
-A lock tells life from death better than a pid does: the kernel drops it with the last process that has it, and nobody can take a stale
-one for a live one. Every file is written beside its place and renamed into it.
+A lock tells life from death better than a pid does: the kernel drops it with the last process that has it, and nobody can
+take a stale one for a live one. Every file is written beside its place and renamed into it.
 """
 
 from __future__ import annotations
@@ -40,18 +40,21 @@ class PodFolder:
 
 
 def create(name: str) -> PodFolder:
-    """A new folder for a pod of that name. Raises PodNameTaken when a pod of that name runs, HostUnsupported without the right."""
+    """A new folder for a pod of that name.
+
+    Raises PodNameTaken when a pod of that name runs, HostUnsupported without the right to write.
+    """
     try:
-        os.makedirs(STATE, 0o700, exist_ok=True)  # noqa: PTH103
+        os.makedirs(STATE, 0o700, exist_ok=True)
         draft = f"{STATE}/.new-{os.getpid()}"
         remove_folder(draft)
-        os.makedirs(f"{draft}/mnt", 0o700)  # noqa: PTH103
+        os.makedirs(f"{draft}/mnt", 0o700)
         lock = os.open(f"{draft}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except PermissionError as error:
         raise HostUnsupported(f"Can't write {error.filename}: {error.strerror}", hint="run ecirun as root") from None
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        os.rename(draft, f"{STATE}/{name}")  # noqa: PTH104
+        os.rename(draft, f"{STATE}/{name}")
     except OSError:
         os.close(lock)
         remove_folder(draft)
@@ -69,7 +72,7 @@ def write_file(path: str, text: str) -> None:
         os.write(descriptor, text.encode())
     finally:
         os.close(descriptor)
-    os.replace(draft, path)  # noqa: PTH105
+    os.replace(draft, path)
 
 
 def lost_pods() -> Iterator[PodFolder]:
@@ -93,9 +96,9 @@ def _take_lock(name: str) -> int:
     try:
         lock = os.open(f"{STATE}/{name}/lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        # A draft gets its lock right after it is made, and names the process that makes it. A named folder came into being with its
-        # lock and loses it last, so one without is half removed.
-        if not name.startswith(".new-") or not os.path.exists(f"/proc/{name[5:]}"):  # noqa: PTH110
+        # A draft gets its lock right after it is made, and names the process that makes it. A named folder came into being
+        # with its lock and loses it last, so one without is half removed.
+        if not name.startswith(".new-") or not os.path.exists(f"/proc/{name[5:]}"):
             remove_folder(f"{STATE}/{name}")
         return -1
     try:
@@ -113,13 +116,11 @@ def remove_folder(path: str) -> None:
             if entry.is_dir(follow_symlinks=False):
                 remove_folder(entry.path)
             else:
-                os.unlink(entry.path)  # noqa: PTH108
-        os.rmdir(path)  # noqa: PTH106
+                os.unlink(entry.path)
+        os.rmdir(path)
 
 
 def remove_if_empty() -> None:
     """Leave nothing behind when no pod is left."""
     with contextlib.suppress(OSError):
-        os.rmdir(STATE)  # noqa: PTH106
-
-
+        os.rmdir(STATE)

@@ -14,7 +14,8 @@ from ecirun.errors import EcirunError, LaunchFailed
 class Bench:
     """What the steps of one pod or container share: the private work mount, and descriptors that later steps need.
 
-    `path` is a tmpfs that exists only in the supervisor's mount namespace and its children's. `root` is the container's root mount.
+    `path` is a tmpfs that exists only in the supervisor's mount namespace and its children's. `root` is the container's
+    root mount.
     """
 
     def __init__(self, path: str) -> None:
@@ -25,7 +26,7 @@ class Bench:
 
     def at(self, *parts: str) -> str:
         """A path on the bench."""
-        return os.path.join(self.path, *parts)  # noqa: PTH118  (pathlib would be an import on the launch path)
+        return os.path.join(self.path, *parts)
 
 
 class Step(Protocol):

@@ -13,8 +13,8 @@
                                     4. waits for the pidfd and the client
     {"exited": code, …}  ◀───────   5. takes the pod's folder and bridge away
 
-If the client goes, the supervisor sees end-of-file, kills the container and cleans up. If the supervisor is killed, the container dies by
-PDEATHSIG and with it its PID namespace; the next ecirun command takes the folder away.
+If the client goes, the supervisor sees end-of-file, kills the container and cleans up. If the supervisor is killed, the
+container dies by PDEATHSIG and with it its PID namespace; the next ecirun command takes the folder away.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux import credentials, mount, proc, process
 from ecirun.plan.model import PodPlan
 from ecirun.policy.capabilities import NUMBERS
-from ecirun.runtime import bridge, messages, state
+from ecirun.runtime import bridge, host_sysctls, messages, state
 from ecirun.runtime.container_steps import OpenTerminal, container_steps
 from ecirun.runtime.pod_steps import pod_steps
 from ecirun.runtime.steps import Bench, Step, failure
@@ -52,16 +52,21 @@ def supervise(request: Request, folder: state.PodFolder, client: socket.socket) 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     gc.disable()
-    host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC) if request.plan.network.mode == "bridge" else -1
+    host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         last = _launch_and_wait(request, folder, client)
     except (OSError, EcirunError) as error:
         last = _as_message(error)
-    if host_network >= 0:
-        process.setns(host_network, process.CLONE_NEWNET)
-        bridge.release(request.plan.name)
+    process.setns(host_network, process.CLONE_NEWNET)
+    give_back(request.plan.name)
     _leave(folder)
     messages.send(client, last)
+
+
+def give_back(pod: str) -> None:
+    """Undo what a pod changed on the host; there is nothing to undo unless it had a bridge or `--sysctls host`."""
+    bridge.release(pod)
+    host_sysctls.release(pod)
 
 
 def _leave(folder: state.PodFolder) -> None:

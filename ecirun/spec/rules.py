@@ -49,7 +49,7 @@ def _rule(rule_id: str, entry: Any, stage: Stage, file: str) -> Rule:
         if not isinstance(entry.get(key), str) or not entry[key]:
             raise PolicyUnreadable(f"{where}: {key} must be a string that is not empty")
     if entry["certainty"] not in ("documented", "assumed"):
-        raise PolicyUnreadable(f"{where}: certainty must be \"documented\" or \"assumed\", not {entry['certainty']!r}")
+        raise PolicyUnreadable(f'{where}: certainty must be "documented" or "assumed", not {entry["certainty"]!r}')
     for key in ("fields", "allowed"):
         value = entry.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
