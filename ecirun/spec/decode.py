@@ -1,0 +1,237 @@
+"""A YAML tree → plain values of the types that the API has, with a finding for everything that does not fit.
+
+What does not fit is left out of the result, so whoever reads on meets right types only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ecirun.spec.field_error import invalid_value
+from ecirun.spec.findings import Findings
+from ecirun.spec.quantity import BadQuantity, parse_quantity
+from ecirun.spec.schema import belongs_at, did_you_mean, types
+from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode
+
+RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+
+
+class _Nothing:
+    """The result for a value that does not fit."""
+
+
+NOTHING = _Nothing()
+
+
+class Decoder:
+    """Decodes one object. `pod` is the path of its pod spec, for hints about where a field belongs."""
+
+    def __init__(self, findings: Findings, pod: str) -> None:
+        self.findings = findings
+        self.pod = pod
+
+    def object(self, node: Node, type_name: str, path: str) -> dict[str, Any]:
+        """The object at `path`; empty when the node is no mapping."""
+        value = self._value(node, type_name, path, "")
+        return value if isinstance(value, dict) else {}
+
+    def _value(self, node: Node, type_name: str, path: str, holder: str) -> Any:
+        self.findings.marks[path] = node.mark
+        if isinstance(node, ScalarNode) and node.value is None:
+            return None
+        if type_name.startswith("[]"):
+            return self._list(node, type_name, path, holder)
+        if type_name.startswith("map:"):
+            return self._map(node, type_name, path, holder)
+        if type_name in types():
+            return self._object(node, type_name, path, holder)
+        if type_name == "any":
+            return plain_value(node)
+        return self._scalar(node, type_name, path, holder)
+
+    def _object(self, node: Node, type_name: str, path: str, holder: str) -> Any:
+        if not isinstance(node, MapNode):
+            return self._wrong(node, type_name, path, holder)
+        self._say_repeated(node, path)
+        fields = types()[type_name]
+        result = {}
+        for key, (key_mark, child) in node.entries.items():
+            child_path = f"{path}.{key}" if path else key
+            if key not in fields:
+                self.findings.marks[child_path] = key_mark
+                self._say_unknown(type_name, key, child_path, path)
+                continue
+            value = self._value(child, fields[key], child_path, type_name)
+            if value is None or value is NOTHING:
+                continue
+            result[key] = value
+        return result
+
+    def _say_repeated(self, node: MapNode, path: str) -> None:
+        for key, mark in node.repeated:
+            child_path = f"{path}.{key}" if path else key
+            self.findings.add_lenient(
+                "duplicate-field", child_path, key, f'key "{key}" already set in map', hint="keep one of them", mark=mark
+            )
+
+    def _say_unknown(self, type_name: str, key: str, path: str, parent: str) -> None:
+        mark = self.findings.marks[path]
+        container = self._container(parent)
+        here = f"{parent}." if parent else ""
+        place = belongs_at(type_name, key, self.pod, container, here)
+        if place:
+            scope = "the whole pod" if place.startswith((f"{self.pod}.securityContext.", "metadata.")) else ""
+            scope = scope or ("a container" if place.startswith(container) else "the whole pod")
+            self.findings.add_lenient(
+                "misplaced-field",
+                path,
+                key,
+                f'unknown field "{key}" here',
+                hint=f"move it to {place}: it is set for {scope}",
+                mark=mark,
+            )
+            return
+        near = did_you_mean(type_name, key)
+        hint = f"did you mean {near}?" if near else "remove it; see `kubectl explain pod` for the fields that there are"
+        self.findings.add_lenient("unknown-field", path, key, f'unknown field "{key}"', hint=hint, mark=mark)
+
+    def _container(self, path: str) -> str:
+        """The path of the container that `path` is in, or one that stands for any container."""
+        for family in ("containers[", "initContainers[", "ephemeralContainers["):
+            start = path.find(f"{self.pod}.{family}")
+            if start == 0:
+                return path[: path.index("]") + 1]
+        return f"{self.pod}.containers[*]"
+
+    def _list(self, node: Node, type_name: str, path: str, holder: str) -> Any:
+        if not isinstance(node, ListNode):
+            return self._wrong(node, type_name, path, holder)
+        values = []
+        for index, child in enumerate(node.items):
+            value = self._value(child, type_name[2:], f"{path}[{index}]", holder)
+            # A broken entry keeps its place, so that the paths of those behind it stay right.
+            values.append(_zero(type_name[2:]) if value is None or value is NOTHING else value)
+        return values
+
+    def _map(self, node: Node, type_name: str, path: str, holder: str) -> Any:
+        if not isinstance(node, MapNode):
+            return self._wrong(node, type_name, path, holder)
+        self._say_repeated(node, path)
+        values = {}
+        for key, (_mark, child) in node.entries.items():
+            value = self._value(child, type_name[4:], f"{path}[{key}]", holder)
+            if value is not NOTHING:
+                values[key] = _zero(type_name[4:]) if value is None else value
+        return values
+
+    def _scalar(self, node: Node, type_name: str, path: str, holder: str) -> Any:
+        value = node.value if isinstance(node, ScalarNode) else None
+        fits: bool
+        if type_name == "string":
+            fits = isinstance(value, str)
+        elif type_name == "bool":
+            fits = isinstance(value, bool)
+        elif type_name == "quantity":
+            return self._quantity(node, path, holder)
+        else:
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)
+            low, high = RANGES.get(type_name, RANGES["int32"])
+            fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+            fits = fits or (type_name == "intOrString" and isinstance(value, str))
+        return value if fits else self._wrong(node, type_name, path, holder)
+
+    def _quantity(self, node: Node, path: str, holder: str) -> Any:
+        value = node.value if isinstance(node, ScalarNode) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            return self._wrong(node, "quantity", path, holder)
+        try:
+            parse_quantity(str(value))
+        except BadQuantity as error:
+            self.findings.broken.add(path)
+            self.findings.add(
+                "bad-quantity", path, value, invalid_value(value, str(error)), hint="write it as in 250m or 128Mi"
+            )
+            return NOTHING
+        return str(value)
+
+    def _wrong(self, node: Node, type_name: str, path: str, holder: str) -> _Nothing:
+        self.findings.broken.add(path)
+        value = plain_value(node)
+        dotted = _without_indices(path)
+        kind = _json_kind(node, type_name)
+        what = f"json: cannot unmarshal {kind} into Go struct field {holder}.{dotted} of type {_go_type(type_name)}"
+        self.findings.add("wrong-type", path, value, invalid_value(value, what), hint=_type_hint(node, type_name))
+        return NOTHING
+
+
+def plain_value(node: Node) -> Any:
+    """A tree as plain Python values."""
+    if isinstance(node, ListNode):
+        return [plain_value(item) for item in node.items]
+    if isinstance(node, MapNode):
+        return {key: plain_value(child) for key, (_mark, child) in node.entries.items()}
+    assert isinstance(node, ScalarNode)
+    return node.value
+
+
+def _zero(type_name: str) -> Any:
+    if type_name.startswith("[]"):
+        return []
+    if type_name.startswith("map:") or type_name in types():
+        return {}
+    return {"string": "", "quantity": "0", "bool": False}.get(type_name, 0)
+
+
+def _json_kind(node: Node, wanted: str) -> str:
+    if isinstance(node, ListNode):
+        return "array"
+    if isinstance(node, MapNode):
+        return "object"
+    assert isinstance(node, ScalarNode)
+    if isinstance(node.value, bool):
+        return "bool"
+    if isinstance(node.value, str):
+        return "string"
+    # encoding/json names a number that does not fit a number.
+    return f"number {node.text}" if wanted in RANGES else "number"
+
+
+def _go_type(type_name: str) -> str:
+    if type_name.startswith("[]"):
+        return "[]" + _go_type(type_name[2:])
+    if type_name.startswith("map:"):
+        return "map[string]" + _go_type(type_name[4:])
+    if type_name == "ObjectMeta":
+        return "v1.ObjectMeta"
+    if type_name in types():
+        return f"v1.{type_name}"
+    return {"intOrString": "intstr.IntOrString", "quantity": "resource.Quantity"}.get(type_name, type_name)
+
+
+def _type_hint(node: Node, type_name: str) -> str:
+    if type_name.startswith("[]"):
+        return "write it as a list: each entry on its own line after a dash"
+    if type_name.startswith("map:") or type_name in types():
+        return "write it as a mapping: key: value on lines of its own, indented"
+    if isinstance(node, (ListNode, MapNode)):
+        return "give one value"
+    assert isinstance(node, ScalarNode)
+    if type_name == "string":
+        return f'put it in quotes: "{node.text}"'
+    if type_name == "bool":
+        return "write true or false, without quotes"
+    if isinstance(node.value, str):
+        return "write a whole number, without quotes"
+    low, high = RANGES.get(type_name, RANGES["int32"])
+    return f"write a whole number between {low} and {high}" if not isinstance(node.value, bool) else "write a whole number"
+
+
+def _without_indices(path: str) -> str:
+    out, depth = [], 0
+    for character in path:
+        depth += character == "["
+        if not depth:
+            out.append(character)
+        depth -= character == "]"
+    return "".join(out)

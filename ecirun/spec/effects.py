@@ -1,0 +1,78 @@
+"""Which fields of a pod ecirun acts on; every other one that the file sets is reported, so that no difference is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ecirun.spec.findings import Findings
+
+ACTED_ON: Mapping[str, frozenset[str]] = {
+    "PodSpec": frozenset(
+        "containers initContainers volumes securityContext hostNetwork hostPID hostIPC hostname restartPolicy "
+        "terminationGracePeriodSeconds".split()
+    ),
+    "PodSecurityContext": frozenset(
+        "sysctls runAsUser runAsGroup runAsNonRoot supplementalGroups supplementalGroupsPolicy fsGroup".split()
+    ),
+    "Container": frozenset(
+        "name image command args workingDir env ports volumeMounts securityContext resources imagePullPolicy stdin tty".split()
+    ),
+    "SecurityContext": frozenset(
+        "capabilities privileged runAsUser runAsGroup runAsNonRoot readOnlyRootFilesystem allowPrivilegeEscalation "
+        "procMount".split()
+    ),
+}
+
+# Values that ask for what happens here anyway, so that the defaults in the output of `kubectl get -o yaml` stay quiet.
+NEUTRAL: Mapping[tuple[str, str], tuple[Any, ...]] = {
+    ("PodSpec", "automountServiceAccountToken"): (False,),
+    ("PodSpec", "enableServiceLinks"): (False,),
+    ("PodSpec", "hostUsers"): (True,),
+    ("PodSpec", "preemptionPolicy"): ("PreemptLowerPriority",),
+    ("PodSpec", "schedulerName"): ("default-scheduler",),
+    ("PodSpec", "setHostnameAsFQDN"): (False,),
+    ("PodSpec", "shareProcessNamespace"): (False,),
+    ("Container", "stdinOnce"): (False,),
+    ("Container", "terminationMessagePath"): ("/dev/termination-log",),
+    ("Container", "terminationMessagePolicy"): ("File",),
+}
+
+# Fields that choose where in a cluster a pod runs, and with what rank: there is no such choice here.
+PLACEMENT = frozenset(
+    "affinity nodeName nodeSelector overhead preemptionPolicy priority priorityClassName runtimeClassName schedulerName "
+    "schedulingGates schedulingGroup tolerations topologySpreadConstraints".split()
+)
+
+MEANING: Mapping[str, str] = {
+    "appArmorProfile": "the workload runs without an AppArmor profile of its own",
+    "seccompProfile": "the workload runs without a seccomp filter",
+    "seLinuxOptions": "the workload runs without an SELinux label of its own",
+    "resources": "the limits are judged but not enforced",
+    "livenessProbe": "nothing probes the container",
+    "readinessProbe": "nothing probes the container",
+    "startupProbe": "nothing probes the container",
+    "lifecycle": "hooks are not called",
+    "serviceAccountName": "there is no API server to hold an account",
+    "automountServiceAccountToken": "there is no API server to issue a token",
+    "imagePullSecrets": "images come from the local store",
+    "shareProcessNamespace": "each container has a process namespace of its own",
+}
+
+
+def report_effectless(findings: Findings, values: Mapping[str, Any], type_name: str, path: str) -> None:
+    """Add a warning for each field of the object at `path` that nothing here carries out."""
+    for name, value in values.items():
+        if name in ACTED_ON[type_name] or value in ([], {}) or value in NEUTRAL.get((type_name, name), ()):
+            continue
+        field_path = f"{path}.{name}"
+        meaning = (
+            "there is no cluster to place the pod in" if name in PLACEMENT else MEANING.get(name, "ecirun does not act on it")
+        )
+        findings.add("field-has-no-effect", field_path, value, f"has no effect here: {meaning}", severity="warning")
+
+
+def report_resources(findings: Findings, resources: Mapping[str, Any], path: str) -> None:
+    """Limits are read, for what is judged by them, but nothing enforces them."""
+    if resources:
+        findings.add("field-has-no-effect", path, resources, f"has no effect here: {MEANING['resources']}", severity="warning")

@@ -1,0 +1,180 @@
+"""A file's bytes → one reading per pod in it: documents, lists, and the objects that hold a pod template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ecirun.errors import SpecUnreadable
+from ecirun.spec.build_pod import build_pod
+from ecirun.spec.decode import Decoder, plain_value
+from ecirun.spec.effects import MEANING
+from ecirun.spec.field_error import required_value, unsupported_value
+from ecirun.spec.finding import Finding
+from ecirun.spec.findings import Findings, Validate
+from ecirun.spec.pod import Pod
+from ecirun.spec.source import Mark
+from ecirun.spec.validate_pod import validate_metadata, validate_pod_spec
+from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode, read_documents
+
+
+class Kind(NamedTuple):
+    """A kind that holds a pod: its API version, and the path of the pod template in it (empty for a pod itself)."""
+
+    api_version: str
+    template: tuple[str, ...] = ()
+
+
+KINDS: Mapping[str, Kind] = {
+    "Pod": Kind("v1"),
+    "PodTemplate": Kind("v1", ("template",)),
+    "ReplicationController": Kind("v1", ("spec", "template")),
+    "Deployment": Kind("apps/v1", ("spec", "template")),
+    "StatefulSet": Kind("apps/v1", ("spec", "template")),
+    "ReplicaSet": Kind("apps/v1", ("spec", "template")),
+    "DaemonSet": Kind("apps/v1", ("spec", "template")),
+    "Job": Kind("batch/v1", ("spec", "template")),
+    "CronJob": Kind("batch/v1", ("spec", "jobTemplate", "spec", "template")),
+}
+
+# Kinds without a pod that stand beside pods in one file: they are passed over.
+WITHOUT_POD = frozenset(
+    "ConfigMap Secret Service ServiceAccount Namespace PersistentVolume PersistentVolumeClaim Endpoints Event LimitRange Node "
+    "ResourceQuota ControllerRevision".split()
+)
+
+
+class Reading(NamedTuple):
+    """One pod of a file, or why there is none: `pod` is None where the object could not be read as one."""
+
+    pod: Pod | None
+    kind: str
+    name: str
+    mark: Mark
+    findings: tuple[Finding, ...]
+
+
+def read_pods(data: bytes, file: str, *, validate: Validate = "strict") -> list[Reading]:
+    """Every pod of the file, in file order. Raises SpecUnreadable when there is nothing in it that could be judged."""
+    documents = read_documents(data, file)
+    if not documents:
+        raise SpecUnreadable(f"Can't read {file}: it is empty", where=file, hint="see `ecirun examples` for pods to start from")
+    readings = []
+    passed_over = []
+    for node in _objects(documents):
+        kind = _text(node, "kind")
+        if _holds_no_pod(node, kind):
+            passed_over.append(kind)
+        else:
+            readings.append(_read_object(node, validate))
+    if not readings:
+        there = ", ".join(dict.fromkeys(passed_over)) or "an empty list"
+        raise SpecUnreadable(
+            f"Can't read {file}: it holds no pod, only {there}", where=file, hint="give one of the kinds " + ", ".join(KINDS)
+        )
+    return readings
+
+
+def _objects(nodes: list[Node]) -> Iterator[MapNode]:
+    for node in nodes:
+        if not isinstance(node, MapNode):
+            what = "list" if isinstance(node, ListNode) else "single value"
+            raise SpecUnreadable(
+                f"Can't read {node.mark}: it is a {what}, not a Kubernetes object",
+                where=str(node.mark),
+                hint="begin with apiVersion: v1 and kind: Pod",
+            )
+        items = node.get("items")
+        if _text(node, "kind") in ("List", "PodList") and isinstance(items, ListNode):
+            yield from _objects(items.items)
+        else:
+            yield node
+
+
+def _text(node: MapNode, key: str) -> str:
+    value = node.get(key)
+    return value.value if isinstance(value, ScalarNode) and isinstance(value.value, str) else ""
+
+
+def _holds_no_pod(node: MapNode, kind: str) -> bool:
+    group = _text(node, "apiVersion").partition("/")
+    foreign = bool(group[1]) and group[0] not in ("apps", "batch", "extensions")
+    return kind in WITHOUT_POD or (kind not in KINDS and kind != "" and foreign)
+
+
+def _read_object(node: MapNode, validate: Validate) -> Reading:
+    findings = Findings(node.mark, validate)
+    kind = _text(node, "kind")
+    name = _metadata_name(node)
+    if not _known_kind(findings, node, kind):
+        return Reading(None, kind, name, node.mark, tuple(findings.in_file_order()))
+    template = KINDS[kind].template
+    prefix = "".join(f"{part}." for part in template)
+    values = Decoder(findings, f"{prefix}spec").object(node, kind, "")
+    _check_api_version(findings, values, kind)
+    owner = values.get("metadata", {})
+    validate_metadata(findings, owner, "metadata", name_required=True)
+    holder: Any = values
+    for part in template:
+        holder = holder.get(part, {})
+    if template:
+        validate_metadata(findings, holder.get("metadata", {}), f"{prefix}metadata", name_required=False)
+        _report_owner(findings, values, template)
+    if "spec" not in holder and f"{prefix}spec" not in findings.broken:
+        findings.add("required-field", f"{prefix}spec", None, required_value(), hint="add spec with at least one container")
+    elif "spec" in holder:
+        validate_pod_spec(findings, holder["spec"], f"{prefix}spec", kind)
+    pod = build_pod(kind, owner, holder.get("metadata", {}), holder.get("spec", {}), prefix, node.mark, findings.marks)
+    return Reading(pod, kind, pod.name, node.mark, tuple(findings.in_file_order()))
+
+
+def _metadata_name(node: MapNode) -> str:
+    metadata = node.get("metadata")
+    return _text(metadata, "name") if isinstance(metadata, MapNode) else ""
+
+
+def _known_kind(findings: Findings, node: MapNode, kind: str) -> bool:
+    if kind in KINDS:
+        return True
+    value = node.get("kind")
+    findings.marks["kind"] = value.mark if value else node.mark
+    if value is None or (isinstance(value, ScalarNode) and value.value in (None, "")):
+        findings.add("required-field", "kind", None, required_value(), hint="add kind: Pod")
+        return False
+    from ecirun.spec.schema import nearest
+
+    near = nearest(kind, tuple(KINDS)) if kind else ""
+    shown = plain_value(value)
+    hint = f"did you mean {near}?" if near else "give one of the supported kinds"
+    findings.add("unsupported-value", "kind", shown, unsupported_value(shown, KINDS), hint=hint)
+    return False
+
+
+def _check_api_version(findings: Findings, values: Mapping[str, Any], kind: str) -> None:
+    wanted = KINDS[kind].api_version
+    found = values.get("apiVersion")
+    if not found:
+        if "apiVersion" not in findings.broken:
+            findings.add("required-field", "apiVersion", None, required_value(), hint=f"add apiVersion: {wanted}")
+    elif found != wanted:
+        findings.add(
+            "unsupported-value", "apiVersion", found, unsupported_value(found, (wanted,)), hint=f"write apiVersion: {wanted}"
+        )
+
+
+def _report_owner(findings: Findings, values: Mapping[str, Any], template: tuple[str, ...]) -> None:
+    """What a workload says around its pod template: ecirun runs one pod of it, once."""
+    path, holder = "", values
+    for part in template:
+        if path:
+            for name in holder:
+                if name not in (part, "selector", "metadata", "serviceName"):
+                    findings.add(
+                        "field-has-no-effect",
+                        f"{path}.{name}",
+                        holder[name],
+                        f"has no effect here: {MEANING.get(name, 'one pod of the template runs, once')}",
+                        severity="warning",
+                    )
+        path = f"{path}.{part}" if path else part
+        holder = holder.get(part, {})

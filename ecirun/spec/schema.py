@@ -1,0 +1,81 @@
+"""The field names and types of the Pod v1 API and of the workloads that hold a pod template.
+
+The names and types stand in `pod-v1.json`, taken from Kubernetes' OpenAPI document (v1.37). A type is `string`, `bool`,
+`int32`, `int64`, `intOrString`, `quantity`, `any`, the name of an object type, or one of these behind `[]` or `map:`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+Fields = Mapping[str, str]
+
+
+@cache
+def types() -> Mapping[str, Fields]:
+    """Every object type by name, its fields by name."""
+    import json
+    from importlib.resources import files
+
+    table: dict[str, Fields] = json.loads(files("ecirun.spec").joinpath("pod-v1.json").read_bytes())
+    return table
+
+
+# Where else a field may belong, by the type in which it was found: pairs of a type and where that type stands. `{pod}` is
+# the path of the pod spec, `{container}` that of the container at hand or of any container, `{here}` that of the object.
+PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "Pod": (("PodSpec", "spec"), ("ObjectMeta", "metadata")),
+    "PodTemplateSpec": (("PodSpec", "{here}spec"), ("ObjectMeta", "{here}metadata")),
+    "PodSpec": (
+        ("PodSecurityContext", "{pod}.securityContext"),
+        ("Container", "{container}"),
+        ("SecurityContext", "{container}.securityContext"),
+        ("ObjectMeta", "metadata"),
+    ),
+    "PodSecurityContext": (
+        ("SecurityContext", "{container}.securityContext"),
+        ("Capabilities", "{container}.securityContext.capabilities"),
+        ("PodSpec", "{pod}"),
+        ("Container", "{container}"),
+    ),
+    "Container": (
+        ("SecurityContext", "{container}.securityContext"),
+        ("Capabilities", "{container}.securityContext.capabilities"),
+        ("PodSpec", "{pod}"),
+        ("PodSecurityContext", "{pod}.securityContext"),
+        ("ResourceRequirements", "{container}.resources"),
+    ),
+    "SecurityContext": (
+        ("Capabilities", "{container}.securityContext.capabilities"),
+        ("PodSecurityContext", "{pod}.securityContext"),
+        ("PodSpec", "{pod}"),
+        ("Container", "{container}"),
+    ),
+    "Capabilities": (("SecurityContext", "{container}.securityContext"), ("PodSecurityContext", "{pod}.securityContext")),
+    "ResourceRequirements": (),
+    "ObjectMeta": (("PodSpec", "{pod}"),),
+}
+
+
+def belongs_at(type_name: str, field: str, pod: str, container: str, here: str) -> str:
+    """The path where `field`, found in an object of `type_name`, belongs; empty when nowhere near."""
+    for other, place in PLACES.get(type_name, ()):
+        if field in types()[other]:
+            return place.format(pod=pod, container=container, here=here) + "." + field
+    return ""
+
+
+def did_you_mean(type_name: str, field: str) -> str:
+    """The field of `type_name` that is spelled most like `field`; empty when none is near."""
+    return nearest(field, types()[type_name])
+
+
+def nearest(word: str, words: Fields | tuple[str, ...]) -> str:
+    """The word most like `word`, case aside; empty when none is near."""
+    # Only a mistake needs difflib, which takes a while to import.
+    from difflib import get_close_matches
+
+    by_lower = {entry.lower().replace("_", ""): entry for entry in words}
+    close = get_close_matches(word.lower().replace("_", ""), by_lower, n=1, cutoff=0.7)
+    return by_lower[close[0]] if close else ""
