@@ -1,0 +1,1 @@
+"""What ECI allows: rules as data (`data/*.toml`), and one small module per check."""

@@ -1,0 +1,210 @@
+"""A policy: what ECI allows, as data, read from a TOML file and checked.
+
+The policies that ecirun brings stand in `data/`; a file of the user's own has the same form, and may begin with
+`extends = "eci-2024-02-26"` and say only what differs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from ecirun.errors import PolicyUnreadable
+from ecirun.policy.capabilities import NUMBERS
+from ecirun.spec.rules import Rule, rules_from_table
+
+DEFAULT = "eci-2024-02-26"
+MAX_BYTES = 1 << 20
+
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "sysctls": ("allowed", "refused", "min_free_percent"),
+    "capabilities": ("addable", "ticket_only", "default"),
+    "proc": ("masked", "read_only"),
+}
+TOP_LEVEL = ("name", "title", "source", "extends", *TABLES, "rules")
+
+
+class Policy(NamedTuple):
+    """One policy. Sysctl patterns may end in `*`; capability names have no CAP_; paths are absolute."""
+
+    name: str
+    title: str
+    source: str
+    sysctls_allowed: tuple[str, ...]
+    sysctls_refused: tuple[str, ...]
+    min_free_percent: int
+    capabilities_addable: tuple[str, ...]
+    capabilities_ticket_only: tuple[str, ...]
+    capabilities_default: tuple[str, ...]
+    masked_paths: tuple[str, ...]
+    read_only_paths: tuple[str, ...]
+    rules: Mapping[str, Rule]
+
+
+@cache
+def policy_names() -> tuple[str, ...]:
+    """The names of the policies that ecirun brings."""
+    from importlib.resources import files
+
+    names = (entry.name for entry in files("ecirun.policy").joinpath("data").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def load_policy(name_or_file: str = DEFAULT) -> Policy:
+    """The policy of that name, or in that file. Raises PolicyUnreadable."""
+    return _policy(_table(name_or_file, ()), name_or_file)
+
+
+def _table(name_or_file: str, extending: tuple[str, ...]) -> dict[str, Any]:
+    """The parsed file, laid over the policy that it extends."""
+    table = _parsed(name_or_file)
+    base_name = table.pop("extends", None)
+    if base_name is None:
+        return table
+    if not isinstance(base_name, str):
+        raise _wrong(name_or_file, "extends must be the name of a policy or a file")
+    if base_name in (*extending, name_or_file):
+        raise _wrong(name_or_file, f'it extends itself, by "{base_name}"')
+    if "/" in base_name and not os.path.isabs(base_name):
+        base_name = os.path.join(os.path.dirname(name_or_file), base_name)
+    return _laid_over(_table(base_name, (*extending, name_or_file)), table)
+
+
+def _laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in top.items():
+        below = result.get(key)
+        result[key] = _laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _parsed(name_or_file: str) -> dict[str, Any]:
+    import tomllib
+
+    text = _text(name_or_file)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _wrong(name_or_file, f"it is not TOML: {error}") from None
+
+
+def _text(name_or_file: str) -> str:
+    # Asking for the file itself before the list of all names: the list is only needed for an error.
+    if "/" not in name_or_file and not name_or_file.endswith(".toml"):
+        from importlib.resources import files
+
+        resource = files("ecirun.policy").joinpath("data", f"{name_or_file}.toml")
+        if resource.is_file():
+            return resource.read_text("utf-8")
+        raise PolicyUnreadable(
+            f'Can\'t find policy "{name_or_file}"',
+            hint="choose one of " + ", ".join(policy_names()) + ", or give a file: ./" + name_or_file,
+        )
+    try:
+        with open(name_or_file, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise _wrong(name_or_file, "it is larger than 1 MiB")
+        return data.decode()
+    except OSError as error:
+        hint = "choose one of " + ", ".join(policy_names()) + ", or correct the path"
+        raise PolicyUnreadable(f"Can't read policy {name_or_file}: {error.strerror}", hint=hint) from None
+    except UnicodeDecodeError:
+        raise _wrong(name_or_file, "it is not text") from None
+
+
+def _policy(table: dict[str, Any], file: str) -> Policy:
+    for key in table:
+        if key not in TOP_LEVEL:
+            raise _wrong(file, f"unknown key {key!r}", hint="use only " + ", ".join(TOP_LEVEL))
+    for key in ("name", "title", "source"):
+        if not isinstance(table.get(key), str) or not table[key]:
+            raise _wrong(file, f"{key} must be a string that is not empty")
+    for section, keys in TABLES.items():
+        _check_section(table.get(section), section, keys, file)
+    percent = table["sysctls"]["min_free_percent"]
+    if not isinstance(percent, int) or isinstance(percent, bool) or not 0 <= percent <= 100:
+        raise _wrong(file, "[sysctls] min_free_percent must be a whole number between 0 and 100")
+    policy = Policy(
+        name=table["name"],
+        title=table["title"],
+        source=table["source"],
+        sysctls_allowed=_patterns(table, "allowed", file),
+        sysctls_refused=_patterns(table, "refused", file),
+        min_free_percent=percent,
+        capabilities_addable=_capabilities(table, "addable", file),
+        capabilities_ticket_only=_capabilities(table, "ticket_only", file),
+        capabilities_default=_capabilities(table, "default", file),
+        masked_paths=_paths(table, "masked", file),
+        read_only_paths=_paths(table, "read_only", file),
+        rules=rules_from_table(table.get("rules"), "policy", file),
+    )
+    _check_rules(policy, file)
+    return policy
+
+
+def _check_section(section: Any, name: str, keys: tuple[str, ...], file: str) -> None:
+    if not isinstance(section, dict):
+        raise _wrong(file, f"it has no [{name}] table", hint=f'start from ours with extends = "{DEFAULT}"')
+    for key in section:
+        if key not in keys:
+            raise _wrong(file, f"[{name}]: unknown key {key!r}", hint="use only " + ", ".join(keys))
+    for key in keys:
+        if key not in section:
+            raise _wrong(file, f"[{name}] has no {key}", hint=f'start from ours with extends = "{DEFAULT}"')
+
+
+def _strings(table: dict[str, Any], section: str, key: str, file: str) -> tuple[str, ...]:
+    value = table[section][key]
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise _wrong(file, f"[{section}] {key} must be a list of strings")
+    return tuple(value)
+
+
+def _patterns(table: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
+    from ecirun.spec.names import sysctl_name
+
+    patterns = _strings(table, "sysctls", key, file)
+    for pattern in patterns:
+        plain = pattern[:-1].removesuffix(".") if pattern.endswith("*") else pattern
+        if "/" in pattern or (sysctl_name(plain) and pattern != "*"):
+            raise _wrong(
+                file,
+                f"[sysctls] {key}: {pattern!r} is no sysctl name with dots",
+                hint="end a pattern in * to allow what begins so",
+            )
+    return patterns
+
+
+def _capabilities(table: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
+    names = _strings(table, "capabilities", key, file)
+    for name in names:
+        if name not in NUMBERS:
+            hint = "write it in upper case without CAP_, as in NET_ADMIN"
+            raise _wrong(file, f"[capabilities] {key}: {name!r} is no capability", hint=hint)
+    return names
+
+
+def _paths(table: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
+    paths = _strings(table, "proc", key, file)
+    for path in paths:
+        if not path.startswith(("/proc/", "/sys/")) or ".." in path.split("/"):
+            raise _wrong(file, f"[proc] {key}: {path!r} is not below /proc or /sys")
+    return paths
+
+
+def _check_rules(policy: Policy, file: str) -> None:
+    from ecirun.policy.checks import RULES
+
+    missing = sorted(set(RULES) - set(policy.rules))
+    unknown = sorted(set(policy.rules) - set(RULES))
+    if missing:
+        raise _wrong(file, f"it has no [rules.{missing[0]}]", hint=f'start from ours with extends = "{DEFAULT}"')
+    if unknown:
+        raise _wrong(file, f"[rules.{unknown[0]}]: there is no such check", hint="use only " + ", ".join(sorted(RULES)))
+
+
+def _wrong(file: str, why: str, hint: str = "") -> PolicyUnreadable:
+    return PolicyUnreadable(f"Can't read policy {file}: {why}", hint=hint)
