@@ -1,0 +1,114 @@
+"""The command line: one module per command, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from ecirun import __version__
+from ecirun.cli.options import say_error
+from ecirun.errors import EcirunError, UsageError
+
+COMMANDS = {
+    "run": "Create a pod, stream, exit with the workload's code, clean up",
+    "check": "Judge pods by ECI's rules; needs no root",
+    "plan": "Show the effective security context; needs no root",
+    "image": "List and build images of the local store",
+    "examples": "Pods to start from",
+    "explain": "Why a rule is there, and what to do about it",
+    "policy": "What is allowed, rule by rule",
+}
+
+USAGE_EXIT_CODE = {"check": 2}
+
+
+class CommandLine(NamedTuple):
+    """What the group hands to its commands. `tail` is what followed the first `--`, or None when there was none."""
+
+    tail: tuple[str, ...] | None
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """The names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """The command of that name."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"ecirun.cli.{name}").command
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help, without importing them all."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name. Raises UsageError with what was meant perhaps."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean `ecirun {near[0]}`?" if near else "see `ecirun --help`"
+            raise UsageError(f'Can\'t find command "{name}"', hint=hint)
+        return super().resolve_command(context, args)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ecirun", message="%(prog)s %(version)s")
+def group() -> None:
+    """Run a Kubernetes pod as Alibaba Cloud Elastic Container Instance (ECI) would, on this machine.
+
+    SPEC is a file, `-` for standard input, or example:NAME. Start with `ecirun run example:sysctl -- sysctl -a`.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (design: 125 when ecirun itself fails)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Cut here: click would take options behind `--` for the workload's own only half of the time.
+    tail = None
+    if "--" in words:
+        cut = words.index("--")
+        words, tail = words[:cut], tuple(words[cut + 1 :])
+    try:
+        return _run(words, tail)
+    except EcirunError as error:
+        say_error(error)
+        return error.exit_code
+    except click.ClickException as error:
+        return _say_usage(error)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # The reader of stdout is gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+
+
+def _run(words: list[str], tail: tuple[str, ...] | None) -> int:
+    if tail == ():
+        raise UsageError("Can't run nothing: no command stands after --", hint="give a command, or leave out --")
+    name = next((word for word in words if not word.startswith("-")), "")
+    if tail and name not in ("run", "plan"):
+        raise UsageError(f"Can't use what stands after --: `{name or 'ecirun'}` takes no command", hint="leave out --")
+    result = group.main(words or ["--help"], prog_name="ecirun", standalone_mode=False, obj=CommandLine(tail))
+    return result if isinstance(result, int) else 0
+
+
+def _say_usage(error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    name = context.info_name if context is not None and context.parent is not None else ""
+    message = error.format_message()
+    say_error(UsageError(message[:1].upper() + message[1:].rstrip("."), hint=f"see `ecirun {name} --help`".replace("  ", " ")))
+    return USAGE_EXIT_CODE.get(name, UsageError.exit_code)

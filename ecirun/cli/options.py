@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import click
 
+from ecirun.errors import EcirunError
+
 policy = click.option(
     "--policy", default="eci-2024-02-26", metavar="NAME|FILE", help="The policy to judge by.", show_default=True
 )
@@ -50,3 +52,10 @@ def speaker(*, quiet: bool) -> Callable[[str], None]:
             click.echo(f"ecirun: {text}", err=True)
 
     return say
+
+
+def say_error(error: EcirunError) -> None:
+    """An error and its hint on stderr."""
+    click.echo(f"ecirun: error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"    hint: {error.hint}", err=True)

@@ -36,7 +36,7 @@ def command(context: click.Context, /, **given: Any) -> int:
 
     What follows `--` replaces the container's command.
     """
-    pod, policy = admitted_pod(given["spec"], given, say_findings=not given["quiet"])
+    pod, policy = admitted_pod(given["spec"], given, say_warnings=not given["quiet"])
     options = Options(
         container=given["container"],
         command=context.obj.tail if context.obj else None,

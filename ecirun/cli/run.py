@@ -83,7 +83,7 @@ class StatusFile:
 
 def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
     say = shared.speaker(quiet=given["quiet"])
-    pod, policy = admitted_pod(given["spec"], given, say_findings=not given["quiet"])
+    pod, policy = admitted_pod(given["spec"], given, say_warnings=not given["quiet"])
     status.phase = "plan"
     options = Options(
         container=given["container"],

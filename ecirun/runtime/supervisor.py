@@ -106,10 +106,10 @@ def _launch_and_wait(request: Request, folder: state.PodFolder, client: socket.s
         _become_container(inside, bench, theirs, request.verbose)
     theirs.close()
     folder.write("state.json", {"schema_version": 1, "pid": pid, "supervisor": os.getpid(), "phase": "Running"})
-    error = _until_exec(ours, client)
-    if error is not None:
+    refusal = _until_exec(ours, client)
+    if refusal is not None:
         os.waitpid(pid, 0)
-        return error
+        return refusal
     _forget_streams()
     messages.send(client, {"started": pid})
     return _wait(pid, pidfd, client)

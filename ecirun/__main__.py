@@ -1,0 +1,7 @@
+"""`python -m ecirun`."""
+
+import sys
+
+from ecirun.cli import main
+
+sys.exit(main())

@@ -1,0 +1,61 @@
+"""`ecirun explain`: why a rule is there, and which rules a field has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import click
+
+from ecirun.cli import options as shared
+from ecirun.errors import UsageError
+from ecirun.policy.load import load_policy
+from ecirun.report.catalogue import rule_text, rules_json
+from ecirun.spec import spec_rules
+from ecirun.spec.rules import Rule
+
+
+@click.command("explain")
+@click.argument("what", metavar="RULE|FIELD")
+@shared.policy
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format.")
+def command(what: str, policy: str, output: str) -> int:
+    """Explain a RULE that a finding names, or the rules of a FIELD such as capabilities.add."""
+    chosen = load_policy(policy)
+    rules = {**spec_rules(), **chosen.rules}
+    found = [rules[what]] if what in rules else rules_of_field(rules, what)
+    if not found:
+        raise UsageError(f'Can\'t explain "{what}": it is no rule and no field that a rule is about', hint=_hint(rules, what))
+    if output == "json":
+        click.echo(rules_json(found, chosen.name), nl=False)
+    else:
+        click.echo("\n".join(rule_text(rule) for rule in found), nl=False)
+    return 0
+
+
+def rules_of_field(rules: Mapping[str, Rule], field: str) -> list[Rule]:
+    """The rules about `field`: a whole path, or any run of its parts; indices do not matter."""
+    wanted = _parts(field)
+    return [rule for rule in rules.values() if any(_has_run(_parts(path), wanted) for path in rule.fields)]
+
+
+def _parts(path: str) -> list[str]:
+    parts = [re.sub(r"\[.*?\]", "", part) for part in path.lower().split(".") if part]
+    # In the template of a workload a pod's fields have the same rules.
+    while "template" in parts:
+        parts = parts[parts.index("template") + 1 :]
+    return parts
+
+
+def _has_run(path: Sequence[str], wanted: Sequence[str]) -> bool:
+    if not wanted:
+        return False
+    return any(path[start : start + len(wanted)] == wanted for start in range(len(path)))
+
+
+def _hint(rules: Mapping[str, Rule], what: str) -> str:
+    from difflib import get_close_matches
+
+    fields = {part for rule in rules.values() for path in rule.fields for part in re.sub(r"\[.*?\]", "", path).split(".")}
+    near = get_close_matches(what, [*rules, *fields], n=1)
+    return f"did you mean {near[0]}?" if near else "`ecirun policy` lists the rules"
