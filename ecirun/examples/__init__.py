@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 from ecirun.errors import SpecUnreadable
 
@@ -18,7 +18,7 @@ def example(name: str) -> bytes:
     """The YAML of the example of that name. Raises SpecUnreadable with the names that there are."""
     if name not in ORDER:
         raise SpecUnreadable(f'Can\'t find example "{name}"', where=f"example:{name}", hint="choose one of " + ", ".join(ORDER))
-    return files("ecirun.examples").joinpath(f"{name}.yaml").read_bytes()
+    return Path(__file__).with_name(f"{name}.yaml").read_bytes()
 
 
 def summary(name: str) -> str:

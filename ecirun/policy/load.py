@@ -1,7 +1,8 @@
 """A policy: what ECI allows, as data, read from a TOML file and checked.
 
 The policies that ecirun brings stand in `data/`; a file of the user's own has the same form, and may begin with
-`extends = "eci-2024-02-26"` and say only what differs.
+`extends = "eci-2024-02-26"` and say only what differs. The texts of the rules stand in `rules.toml`; a policy may replace
+them in `[rules.ID]` tables.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ecirun.policy.capabilities import NUMBERS
 from ecirun.spec.rules import Rule, rules_from_table
 
 DEFAULT = "eci-2024-02-26"
+DATA = os.path.join(os.path.dirname(__file__), "data")
 MAX_BYTES = 1 << 20
 
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -40,16 +42,26 @@ class Policy(NamedTuple):
     capabilities_default: tuple[str, ...]
     masked_paths: tuple[str, ...]
     read_only_paths: tuple[str, ...]
-    rules: Mapping[str, Rule]
+    own_rules: Mapping[str, Any]
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules by id. Only findings and `explain` need them, and reading them takes a while."""
+        return rules_from_table(_laid_over(_common_rules(), self.own_rules), "policy", self.name)
+
+
+@cache
+def _common_rules() -> dict[str, Any]:
+    import tomllib
+
+    with open(os.path.join(os.path.dirname(__file__), "rules.toml"), "rb") as stream:
+        return tomllib.load(stream)
 
 
 @cache
 def policy_names() -> tuple[str, ...]:
     """The names of the policies that ecirun brings."""
-    from importlib.resources import files
-
-    names = (entry.name for entry in files("ecirun.policy").joinpath("data").iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(DATA)))
 
 
 def load_policy(name_or_file: str = DEFAULT) -> Policy:
@@ -72,7 +84,7 @@ def _table(name_or_file: str, extending: tuple[str, ...]) -> dict[str, Any]:
     return _laid_over(_table(base_name, (*extending, name_or_file)), table)
 
 
-def _laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in top.items():
         below = result.get(key)
@@ -91,19 +103,16 @@ def _parsed(name_or_file: str) -> dict[str, Any]:
 
 
 def _text(name_or_file: str) -> str:
-    # Asking for the file itself before the list of all names: the list is only needed for an error.
+    path = name_or_file
     if "/" not in name_or_file and not name_or_file.endswith(".toml"):
-        from importlib.resources import files
-
-        resource = files("ecirun.policy").joinpath("data", f"{name_or_file}.toml")
-        if resource.is_file():
-            return resource.read_text("utf-8")
-        raise PolicyUnreadable(
-            f'Can\'t find policy "{name_or_file}"',
-            hint="choose one of " + ", ".join(policy_names()) + ", or give a file: ./" + name_or_file,
-        )
+        path = os.path.join(DATA, f"{name_or_file}.toml")
+        if not os.path.exists(path):
+            raise PolicyUnreadable(
+                f'Can\'t find policy "{name_or_file}"',
+                hint="choose one of " + ", ".join(policy_names()) + ", or give a file: ./" + name_or_file,
+            )
     try:
-        with open(name_or_file, "rb") as stream:
+        with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise _wrong(name_or_file, "it is larger than 1 MiB")
@@ -139,9 +148,10 @@ def _policy(table: dict[str, Any], file: str) -> Policy:
         capabilities_default=_capabilities(table, "default", file),
         masked_paths=_paths(table, "masked", file),
         read_only_paths=_paths(table, "read_only", file),
-        rules=rules_from_table(table.get("rules"), "policy", file),
+        own_rules=table.get("rules", {}),
     )
-    _check_rules(policy, file)
+    if policy.own_rules != {}:
+        _check_rules(policy, file)
     return policy
 
 
@@ -198,12 +208,12 @@ def _paths(table: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
 def _check_rules(policy: Policy, file: str) -> None:
     from ecirun.policy.checks import RULES
 
-    missing = sorted(set(RULES) - set(policy.rules))
-    unknown = sorted(set(policy.rules) - set(RULES))
-    if missing:
-        raise _wrong(file, f"it has no [rules.{missing[0]}]", hint=f'start from ours with extends = "{DEFAULT}"')
+    if not isinstance(policy.own_rules, dict):
+        raise _wrong(file, "rules must be a table of [rules.ID] tables")
+    unknown = sorted(set(policy.own_rules) - set(RULES))
     if unknown:
         raise _wrong(file, f"[rules.{unknown[0]}]: there is no such check", hint="use only " + ", ".join(sorted(RULES)))
+    rules_from_table(_laid_over(_common_rules(), policy.own_rules), "policy", file)
 
 
 def _wrong(file: str, why: str, hint: str = "") -> PolicyUnreadable:

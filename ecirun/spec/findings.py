@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
@@ -19,9 +20,9 @@ def spec_rules() -> Mapping[str, Rule]:
     """The rules of the API itself by id, from rules.toml."""
     # Only a finding needs the rules, and most pods have none.
     import tomllib
-    from importlib.resources import files
 
-    table = tomllib.loads(files("ecirun.spec").joinpath("rules.toml").read_text("utf-8"))
+    with open(os.path.join(os.path.dirname(__file__), "rules.toml"), "rb") as stream:
+        table = tomllib.load(stream)
     return rules_from_table(table, "spec", "rules.toml")
 
 

@@ -7,14 +7,15 @@ zero value, and empty otherwise. Fields that ecirun does not act on are not here
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ecirun.spec.source import Mark
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Sysctl:
+
+class Sysctl(NamedTuple):
     """One entry of spec.securityContext.sysctls, as written. `path` is the entry's field path."""
 
     name: str
@@ -22,8 +23,7 @@ class Sysctl:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityContext:
+class SecurityContext(NamedTuple):
     """A container's securityContext. Capability names are as written."""
 
     capabilities_add: tuple[str, ...] = ()
@@ -37,8 +37,7 @@ class SecurityContext:
     proc_mount: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PodSecurityContext:
+class PodSecurityContext(NamedTuple):
     """The pod's securityContext."""
 
     sysctls: tuple[Sysctl, ...] = ()
@@ -50,16 +49,14 @@ class PodSecurityContext:
     fs_group: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EnvVar:
+class EnvVar(NamedTuple):
     """One env entry with a plain value; entries with valueFrom gave a warning and are not here."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(NamedTuple):
     """One entry of ports. `host_port` is None when unset or 0. `path` is the entry's field path."""
 
     host_port: int | None
@@ -67,8 +64,7 @@ class Port:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(NamedTuple):
     """One volume. `source` is the API's field name (`emptyDir`, `hostPath`, …), `options` its plain content."""
 
     name: str
@@ -77,8 +73,7 @@ class Volume:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeMount:
+class VolumeMount(NamedTuple):
     """One volumeMount."""
 
     name: str
@@ -87,8 +82,7 @@ class VolumeMount:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """One container. `command` and `args` are None when unset or empty. `path` is its field path."""
 
     name: str
@@ -107,8 +101,7 @@ class Container:
     tty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(NamedTuple):
     """A pod, or the pod template of a workload.
 
     `kind` is the kind of the object that holds it (Pod, Deployment, …), `prefix` what stands before `spec` in every field path
@@ -120,9 +113,9 @@ class Pod:
     namespace: str
     prefix: str
     mark: Mark
-    marks: Mapping[str, Mark] = field(repr=False)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, Mark]
+    labels: Mapping[str, str] = NOTHING
+    annotations: Mapping[str, str] = NOTHING
     security_context: PodSecurityContext = PodSecurityContext()
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()

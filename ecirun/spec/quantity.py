@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from math import ceil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 PATTERN = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
@@ -20,6 +23,9 @@ class BadQuantity(ValueError):
 
 def parse_quantity(text: str) -> Fraction:
     """The exact number that a quantity stands for. Raises BadQuantity."""
+    # Few pods have quantities, and fractions takes long to import.
+    from fractions import Fraction
+
     match = _NUMBER.fullmatch(text)
     if match is None:
         raise BadQuantity(_regular_expression())
@@ -28,14 +34,10 @@ def parse_quantity(text: str) -> Fraction:
     if suffix in BINARY:
         return number * Fraction(1024 ** BINARY[suffix])
     if suffix in DECIMAL:
-        return number * _power_of_ten(DECIMAL[suffix])
+        return number * Fraction(10) ** DECIMAL[suffix]
     if exponent := _EXPONENT.fullmatch(suffix):
-        return number * _power_of_ten(int(exponent[1]))
+        return number * Fraction(10) ** int(exponent[1])
     raise BadQuantity("unable to parse quantity's suffix" if re.match(PATTERN, text) else _regular_expression())
-
-
-def _power_of_ten(exponent: int) -> Fraction:
-    return Fraction(10**exponent) if exponent >= 0 else Fraction(1, 10**-exponent)
 
 
 def whole(text: str) -> int:

@@ -6,6 +6,7 @@ The names and types stand in `pod-v1.json`, taken from Kubernetes' OpenAPI docum
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 
@@ -16,9 +17,9 @@ Fields = Mapping[str, str]
 def types() -> Mapping[str, Fields]:
     """Every object type by name, its fields by name."""
     import json
-    from importlib.resources import files
 
-    table: dict[str, Fields] = json.loads(files("ecirun.spec").joinpath("pod-v1.json").read_bytes())
+    with open(os.path.join(os.path.dirname(__file__), "pod-v1.json"), "rb") as stream:
+        table: dict[str, Fields] = json.load(stream)
     return table
 
 
