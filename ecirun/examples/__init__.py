@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from ecirun.errors import SpecUnreadable
 
@@ -18,7 +18,8 @@ def example(name: str) -> bytes:
     """The YAML of the example of that name. Raises SpecUnreadable with the names that there are."""
     if name not in ORDER:
         raise SpecUnreadable(f'Can\'t find example "{name}"', where=f"example:{name}", hint="choose one of " + ", ".join(ORDER))
-    return Path(__file__).with_name(f"{name}.yaml").read_bytes()
+    with open(os.path.join(os.path.dirname(__file__), f"{name}.yaml"), "rb") as stream:
+        return stream.read()
 
 
 def summary(name: str) -> str:
