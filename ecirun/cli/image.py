@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 from ecirun.cli import options as shared
-from ecirun.image import build_image, built_from, default_store, list_images, recipe_named
+from ecirun.image.build import build_image
+from ecirun.image.recipe import recipe_named
+from ecirun.image.store import built_from, default_store, list_images
 
 
 @click.group("image")
@@ -24,8 +25,8 @@ def command() -> None:
 def build(name: str, force: bool, store: str, quiet: bool) -> int:
     """Build the image of recipe NAME (default: busybox), unless the store has it already."""
     recipe = recipe_named(name)
-    place = Path(store) if store else default_store()
-    if force or built_from(recipe, place) is None:
+    place = store or default_store()
+    if force or built_from(recipe.digest, place) is None:
         image = build_image(recipe, place, shared.speaker(quiet=quiet))
         click.echo(f"{image.reference} {image.digest}")
     return 0
@@ -36,7 +37,7 @@ def build(name: str, force: bool, store: str, quiet: bool) -> int:
 @shared.store
 def ls(output: str, store: str) -> int:
     """List the images of the store."""
-    images = list_images(Path(store) if store else default_store())
+    images = list_images(store or default_store())
     if output == "json":
         listed = [
             {"reference": image.reference, "digest": image.digest, "size": image.size, "rootfs": image.rootfs}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +10,7 @@ import click
 from ecirun.cli import options as shared
 from ecirun.cli.judging import admitted_pod
 from ecirun.cli.planning import plan_pod
-from ecirun.image import default_store
+from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.report.plan_text import plan_text
 
@@ -46,7 +45,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         writable_root=given["writable_root"],
         terminal=given["tty"],
     )
-    store = Path(given["store"]) if given["store"] else default_store()
+    store = given["store"] or default_store()
     plan = plan_pod(pod, policy, options, store, must_run=False, say=shared.speaker(quiet=given["quiet"]))
     click.echo(
         json.dumps(plan.as_json(), indent=2) if given["output"] == "json" else plan_text(plan), nl=given["output"] == "json"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from ecirun.errors import ImageNotFound
-from ecirun.image import Image, build_image, find_image, path_kind, read_root_file, recipe_for
+from ecirun.image.model import Image
+from ecirun.image.store import find_image, path_kind, read_root_file
 from ecirun.plan.build import Options, build_plan, chosen_container
 from ecirun.plan.facts import ImageFacts, SysctlFact, SysctlFacts
 from ecirun.plan.model import PodPlan
@@ -16,7 +16,7 @@ from ecirun.spec.pod import Pod
 from ecirun.spec.sysctl_name import canonical, proc_path
 
 
-def plan_pod(pod: Pod, policy: Policy, options: Options, store: Path, *, must_run: bool, say: Callable[[str], None]) -> PodPlan:
+def plan_pod(pod: Pod, policy: Policy, options: Options, store: str, *, must_run: bool, say: Callable[[str], None]) -> PodPlan:
     """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed."""
     container = chosen_container(pod, options.container)
     image = _image(container.image, store, must_run=must_run, say=say)
@@ -42,9 +42,12 @@ def sysctl_facts(pod: Pod, options: Options) -> SysctlFacts | None:
     return {path: SysctlFact(*seen[looked_at]) for path, looked_at in asked.items()}  # type: ignore[arg-type]
 
 
-def _image(reference: str, store: Path, *, must_run: bool, say: Callable[[str], None]) -> ImageFacts:
+def _image(reference: str, store: str, *, must_run: bool, say: Callable[[str], None]) -> ImageFacts:
     image = find_image(reference, store)
     if image is None and must_run:
+        from ecirun.image.build import build_image
+        from ecirun.image.recipe import recipe_for
+
         recipe = recipe_for(reference)
         if recipe is None:
             raise ImageNotFound(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,8 +10,9 @@ import click
 from ecirun.cli import options as shared
 from ecirun.cli.judging import admitted_pod
 from ecirun.cli.planning import plan_pod
-from ecirun.errors import EcirunError, UsageError
-from ecirun.image import default_store
+from ecirun.cli.status_file import StatusFile
+from ecirun.errors import EcirunError
+from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
 
@@ -56,31 +54,6 @@ def command(context: click.Context, /, **given: Any) -> int:
         raise
 
 
-class StatusFile:
-    """Where `--status-file` goes: one JSON object, with `exit_code` only when the command really ran."""
-
-    def __init__(self, path: str | None) -> None:
-        self.path = path
-        self.phase = "spec"
-
-    def write(self, **fields: Any) -> None:
-        """Write the object, whole."""
-        if self.path is None:
-            return
-        text = json.dumps({"schema_version": 1, **fields}) + "\n"
-        if os.path.exists(self.path) and not os.path.isfile(self.path):
-            Path(self.path).write_text(text)
-            return
-        draft = f"{self.path}.new-{os.getpid()}"
-        try:
-            Path(draft).write_text(text)
-            os.replace(draft, self.path)
-        except OSError as error:
-            raise UsageError(
-                f"Can't write status file {self.path}: {error.strerror}", hint="name a file in a folder that exists"
-            ) from None
-
-
 def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
     say = shared.speaker(quiet=given["quiet"])
     pod, policy = admitted_pod(given["spec"], given, say_warnings=not given["quiet"])
@@ -94,7 +67,7 @@ def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> i
         writable_root=given["writable_root"],
         terminal=given["tty"],
     )
-    store = Path(given["store"]) if given["store"] else default_store()
+    store = given["store"] or default_store()
     plan = plan_pod(pod, policy, options, store, must_run=not given["dry_run"], say=say)
     for warning in plan.warnings:
         say(f"warning: {warning}")

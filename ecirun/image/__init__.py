@@ -1,22 +1,4 @@
-"""Where root file systems come from: the local store, and the recipes that fill it."""
+"""Where root file systems come from: the local store, and the recipes that fill it.
 
-from ecirun.image.build import build_image
-from ecirun.image.model import Image, ImageConfig
-from ecirun.image.recipe import Recipe, recipe_for, recipe_named, recipes
-from ecirun.image.store import built_from, default_store, find_image, list_images, path_kind, read_root_file
-
-__all__ = [
-    "Image",
-    "ImageConfig",
-    "Recipe",
-    "build_image",
-    "built_from",
-    "default_store",
-    "find_image",
-    "list_images",
-    "path_kind",
-    "read_root_file",
-    "recipe_for",
-    "recipe_named",
-    "recipes",
-]
+A run needs `store` only; `recipe` and `build` are imported where an image has to be made.
+"""

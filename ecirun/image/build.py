@@ -10,15 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ecirun.image.busybox import applets, static_busybox
+from ecirun.image.draft import Draft
 from ecirun.image.layer import layer_of
 from ecirun.image.model import Image
 from ecirun.image.recipe import Recipe
-from ecirun.image.store import RECIPE, RECIPE_DIGEST, Draft
+from ecirun.image.store import RECIPE_DIGEST, REFERENCES
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def build_image(recipe: Recipe, store: Path, say: Callable[[str], None]) -> Image:
+def build_image(recipe: Recipe, store: str, say: Callable[[str], None]) -> Image:
     """Build the recipe into the store and return the image. Raises ImageBroken."""
     say(f"building image {recipe.name} in {store}")
     with Draft(store) as draft:
@@ -40,7 +41,7 @@ def build_image(recipe: Recipe, store: Path, say: Callable[[str], None]) -> Imag
             "config": draft.add_blob(_json(config), "application/vnd.oci.image.config.v1+json"),
             "layers": [draft.add_blob(layer, "application/vnd.oci.image.layer.v1.tar")],
         }
-        annotations = {RECIPE: recipe.name, RECIPE_DIGEST: recipe.digest}
+        annotations = {REFERENCES: " ".join(recipe.references), RECIPE_DIGEST: recipe.digest}
         return draft.add_image(recipe.references[0], manifest, root, annotations)
 
 

@@ -1,73 +1,73 @@
 """The local store: an OCI image layout (oci-layout, index.json, blobs) plus one unpacked root per image, roots/<digest>.
 
-An image is there when index.json names it; that file is written last, whole, under a lock, and after its blobs and root are
-in place. So whoever reads needs no lock, and a process that dies half way leaves nothing but a folder in tmp/.
+This is the reading side; every run passes through it, so it imports little. An image is there when index.json names it. That
+file is written last (see `draft`), whole, under a lock, and after blobs and root are in place: whoever reads needs no lock,
+and a process that dies half way leaves nothing but a folder in tmp/.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ecirun.errors import ImageBroken
 from ecirun.image.model import Image, ImageConfig
-from ecirun.image.recipe import Recipe, recipe_for
 from ecirun.image.reference import normalised
 
 REF_NAME = "org.opencontainers.image.ref.name"
-RECIPE = "ecirun.recipe"
+REFERENCES = "ecirun.references"  # all names that the image answers to, which may have a `*`
 RECIPE_DIGEST = "ecirun.recipe.digest"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
-def default_store() -> Path:
+def default_store() -> str:
     """$ECIRUN_STORE, or /var/lib/ecirun for root, or a folder of the user's own."""
     if chosen := os.environ.get("ECIRUN_STORE"):
-        return Path(chosen)
+        return chosen
     if os.geteuid() == 0:
-        return Path("/var/lib/ecirun")
+        return "/var/lib/ecirun"
     data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return Path(data) / "ecirun"
+    return os.path.join(data, "ecirun")
 
 
-def find_image(reference: str, store: Path) -> Image | None:
+def find_image(reference: str, store: str) -> Image | None:
     """The image that answers to the reference, or None. Raises ImageBroken when the store cannot be read."""
     wanted = normalised(reference)
-    recipe = recipe_for(reference)
-    for entry in _index(store):
-        annotations = entry.get("annotations", {})
-        of_recipe = recipe is not None and annotations.get(RECIPE) == recipe.name
-        if annotations.get(REF_NAME) == wanted or of_recipe:
-            return _image(reference, entry, store)
+    for entry in index_of(store):
+        if any(fnmatchcase(wanted, pattern) for pattern in _references(entry)):
+            return image_of(reference, entry, store)
     return None
 
 
-def built_from(recipe: Recipe, store: Path) -> Image | None:
-    """The image that was built from just this recipe, or None."""
-    for entry in _index(store):
-        if entry.get("annotations", {}).get(RECIPE_DIGEST) == recipe.digest:
-            image = _image(recipe.references[0], entry, store)
+def built_from(recipe_digest: str, store: str) -> Image | None:
+    """The image that was built from just the recipe of that digest, or None."""
+    for entry in index_of(store):
+        if entry.get("annotations", {}).get(RECIPE_DIGEST) == recipe_digest:
+            image = image_of(_references(entry)[0], entry, store)
             return image if os.path.isdir(image.rootfs) else None
     return None
 
 
-def list_images(store: Path) -> list[Image]:
+def _references(entry: dict[str, Any]) -> list[str]:
+    annotations = entry.get("annotations", {})
+    references: str = annotations.get(REFERENCES) or annotations.get(REF_NAME) or "<none>"
+    return references.split()
+
+
+def list_images(store: str) -> list[Image]:
     """Every image of the store, by reference."""
-    images = [_image(entry.get("annotations", {}).get(REF_NAME, "<none>"), entry, store) for entry in _index(store)]
+    images = [image_of(entry.get("annotations", {}).get(REF_NAME, "<none>"), entry, store) for entry in index_of(store)]
     return sorted(images, key=lambda image: image.reference)
 
 
-def _index(store: Path) -> list[dict[str, Any]]:
+def index_of(store: str) -> list[dict[str, Any]]:
+    """The entries of index.json; none when there is no store. Raises ImageBroken."""
     try:
-        manifests: list[dict[str, Any]] = json.loads((store / "index.json").read_bytes())["manifests"]
+        with open(os.path.join(store, "index.json"), "rb") as stream:
+            manifests: list[dict[str, Any]] = json.load(stream)["manifests"]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -79,26 +79,28 @@ def _index(store: Path) -> list[dict[str, Any]]:
     return manifests
 
 
-def _image(reference: str, entry: dict[str, Any], store: Path) -> Image:
+def image_of(reference: str, entry: dict[str, Any], store: str) -> Image:
+    """The image of an entry of index.json. Raises ImageBroken."""
     digest = entry["digest"]
     try:
-        manifest = json.loads(_blob(store, digest).read_bytes())
-        config = json.loads(_blob(store, manifest["config"]["digest"]).read_bytes())
+        manifest = _blob(store, digest)
+        config = _blob(store, manifest["config"]["digest"])
     except (OSError, ValueError, KeyError):
         raise ImageBroken(f'Can\'t read image "{reference}" of the store {store}', hint="build or load it again") from None
     return Image(
         reference=reference,
         digest=digest,
         config=ImageConfig.from_oci(config),
-        rootfs=str(store / "roots" / digest.partition(":")[2]),
+        rootfs=os.path.join(os.path.abspath(store), "roots", digest.partition(":")[2]),
         size=sum(layer["size"] for layer in manifest["layers"]),
         created=config.get("created", ""),
     )
 
 
-def _blob(store: Path, digest: str) -> Path:
+def _blob(store: str, digest: str) -> Any:
     algorithm, _colon, value = digest.partition(":")
-    return store / "blobs" / algorithm / value
+    with open(os.path.join(store, "blobs", algorithm, value), "rb") as stream:
+        return json.load(stream)
 
 
 def read_root_file(image: Image, path: str) -> str | None:
@@ -133,65 +135,5 @@ def _root(image: Image) -> Iterator[int]:
     descriptor = os.open(image.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-class Draft:
-    """A folder in the store where an image is made before it is there."""
-
-    def __init__(self, store: Path) -> None:
-        self.store = store
-        try:
-            for name in ("tmp", "roots", "blobs/sha256"):
-                (store / name).mkdir(parents=True, exist_ok=True)
-            self.path = Path(tempfile.mkdtemp(dir=store / "tmp"))
-        except OSError as error:
-            raise ImageBroken(
-                f"Can't write the store {store}: {error.strerror}", hint="run as its owner, or name another with --store"
-            ) from None
-
-    def __enter__(self) -> Draft:
-        return self
-
-    def __exit__(self, *_reason: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def add_blob(self, content: bytes, media_type: str) -> dict[str, Any]:
-        """Put a blob into the store; its descriptor."""
-        value = hashlib.sha256(content).hexdigest()
-        place = self.store / "blobs" / "sha256" / value
-        if not place.exists():
-            draft = self.path / value
-            draft.write_bytes(content)
-            os.replace(draft, place)
-        return {"mediaType": media_type, "digest": f"sha256:{value}", "size": len(content)}
-
-    def add_image(self, reference: str, manifest: dict[str, Any], rootfs: Path, annotations: dict[str, str]) -> Image:
-        """Make the image known under the reference, with `rootfs` (a folder of this draft) as its unpacked root."""
-        descriptor = self.add_blob(json.dumps(manifest, sort_keys=True).encode(), MANIFEST)
-        place = self.store / "roots" / descriptor["digest"].partition(":")[2]
-        with _locked(self.store):
-            if not place.exists():
-                os.rename(rootfs, place)
-            entry = {**descriptor, "annotations": {REF_NAME: reference, **annotations}}
-            entries = [old for old in _index(self.store) if old.get("annotations", {}).get(REF_NAME) != reference]
-            self._write("oci-layout", {"imageLayoutVersion": "1.0.0"})
-            self._write("index.json", {"schemaVersion": 2, "manifests": [*entries, entry]})
-        return _image(reference, entry, self.store)
-
-    def _write(self, name: str, document: dict[str, Any]) -> None:
-        draft = self.path / name
-        draft.write_text(json.dumps(document, indent=1) + "\n")
-        os.replace(draft, self.store / name)
-
-
-@contextlib.contextmanager
-def _locked(store: Path) -> Iterator[None]:
-    """Only one process at a time changes the index. The lock is the folder's own, so there is no file to leave behind."""
-    descriptor = os.open(store, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(descriptor)

@@ -1,0 +1,38 @@
+"""Where `--status-file` goes: one JSON object about how a run ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from ecirun.errors import UsageError
+
+
+class StatusFile:
+    """The file, or none. `phase` is how far the run has come: spec, plan, launch, exited."""
+
+    def __init__(self, path: str | None) -> None:
+        """Raises UsageError when the file cannot be written, before anything runs whose end it should tell."""
+        self.path = path
+        self.phase = "spec"
+        folder = os.path.dirname(os.path.abspath(path)) if path else ""
+        if path is not None and not os.access(folder, os.W_OK):
+            reason = "no right to write there" if os.path.isdir(folder) else "its folder does not exist"
+            raise UsageError(f"Can't write status file {path}: {reason}", hint="name a file in a folder of yours")
+
+    def write(self, **fields: Any) -> None:
+        """Write the object: a reader sees it whole or not at all. It has `exit_code` only when the command really ran."""
+        if self.path is None:
+            return
+        text = json.dumps({"schema_version": 1, **fields}) + "\n"
+        # A pipe or /dev/fd/3 is written, not replaced.
+        special = os.path.exists(self.path) and not os.path.isfile(self.path)
+        draft = self.path if special else f"{self.path}.new-{os.getpid()}"
+        try:
+            with open(draft, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            if not special:
+                os.replace(draft, self.path)
+        except OSError as error:
+            raise UsageError(f"Can't write status file {self.path}: {error.strerror}", hint="name another file") from None
