@@ -51,26 +51,34 @@ def _scope(name: str, path: str, facts: SysctlFacts | None, mode: SysctlMode, ne
     if facts is None or path not in facts:
         return "unknown", "this kernel was not probed"
     fact = facts[path]
+    if "/eth0/" in path and network != "bridge":
+        # Every ECI pod has an eth0; whether this host has one too is of no interest.
+        return _without_a_key_of_its_own(f"there is no eth0 with --network {network}", mode)
     if fact.fresh == "writable" and namespaced(path):
         return "pod", "held by the pod's own namespaces"
     if fact.fresh == "absent" and fact.host_value is None:
-        raise _no_such_key(name, path, network)
+        raise _no_such_key(name, path)
     if not namespaced(path):
         reason = "this kernel has one value for the whole host"
     elif fact.fresh == "read-only":
         reason = "a network namespace of this kernel can only read it"
     else:
         reason = "this kernel keeps it in its first network namespace only"
-    if mode == "strict":
-        return "refused", reason
-    return ("host" if mode == "host" else "shadow"), reason
+    if mode == "host":
+        return "host", reason
+    return _without_a_key_of_its_own(reason, mode)
 
 
-def _no_such_key(name: str, path: str, network: NetworkMode) -> LaunchFailed:
-    message = f"Can't set sysctl {name}: this kernel has no /proc/sys/{path}"
-    if "/eth0/" in path and network != "bridge":
-        return LaunchFailed(message, step="sysctls", hint="give the pod an eth0 with --network bridge")
-    return LaunchFailed(message, step="sysctls", hint="check the spelling, or load the kernel module that brings the key")
+def _without_a_key_of_its_own(reason: str, mode: SysctlMode) -> tuple[Scope, str]:
+    return ("refused" if mode == "strict" else "shadow"), reason
+
+
+def _no_such_key(name: str, path: str) -> LaunchFailed:
+    return LaunchFailed(
+        f"Can't set sysctl {name}: this kernel has no /proc/sys/{path}",
+        step="sysctls",
+        hint="check the spelling, or load the kernel module that brings the key",
+    )
 
 
 def _check_like_the_kernel(name: str, value: str, fact: SysctlFact) -> None:

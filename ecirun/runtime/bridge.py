@@ -28,7 +28,7 @@ class Link:
 
     def __init__(self, pod: str) -> None:
         self.pod = pod
-        self.host_end = "eci" + hashlib.sha256(pod.encode()).hexdigest()[:10]
+        self.host_end = host_end(pod)
         self.address = ""
         self.host: Any = None
 
@@ -81,6 +81,11 @@ class Connect(NamedTuple):
             pod.route("add", dst="default", gateway=GATEWAY)
 
 
+def host_end(pod: str) -> str:
+    """The name of the pod's interface on the host; an interface's name has at most 15 characters."""
+    return "eci" + hashlib.sha256(pod.encode()).hexdigest()[:10]
+
+
 def _make_bridge(host: Any) -> None:
     from pyroute2.netlink.exceptions import NetlinkError
 
@@ -101,17 +106,29 @@ def release(pod: str) -> None:
     if not os.path.exists(FOLDER):
         return
     with locked():
+        gone = [host_end(pod)]
         for name in os.listdir(FOLDER):
             if name != "lock" and _owner(name) == pod:
                 os.unlink(f"{FOLDER}/{name}")
-        if os.listdir(FOLDER) == ["lock"]:
-            from pyroute2 import IPRoute
-
-            with IPRoute() as host:
-                for index in host.link_lookup(ifname=BRIDGE):
-                    host.link("del", index=index)
+        is_last = os.listdir(FOLDER) == ["lock"]
+        if is_last:
+            gone.append(BRIDGE)
+        _remove_links(gone)
+        if is_last:
             os.unlink(f"{FOLDER}/lock")
             os.rmdir(FOLDER)
+
+
+def _remove_links(names: list[str]) -> None:
+    """The kernel removes a pod's end with its namespace, but some time later."""
+    from pyroute2 import IPRoute
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    with IPRoute() as host:
+        for name in names:
+            for index in host.link_lookup(ifname=name):
+                with contextlib.suppress(NetlinkError):
+                    host.link("del", index=index)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import os
 import struct
 import termios
 import tty
+from typing import Any
 
 CHUNK = 65536
 
@@ -19,10 +20,16 @@ class Terminal:
         self.container = container
         self.pending = b""
         self.stdin = 0 if stdin else -1
-        self.saved: list[object] | None = None
+        self.saved: tuple[int, list[Any]] | None = None
         if stdin and os.isatty(0):
-            self.saved = termios.tcgetattr(0)
+            self.saved = 0, termios.tcgetattr(0)
             tty.setraw(0, termios.TCSANOW)
+        elif os.isatty(1):
+            # The container's terminal ends its lines in CR LF already. Keys keep their meaning for this process.
+            self.saved = 1, termios.tcgetattr(1)
+            plain = termios.tcgetattr(1)
+            plain[tty.OFLAG] &= ~termios.OPOST
+            termios.tcsetattr(1, termios.TCSANOW, plain)
         os.set_blocking(container, False)
         self.resize()
 
@@ -64,7 +71,8 @@ class Terminal:
     def restore(self) -> None:
         """Put the user's terminal back as it was."""
         if self.saved is not None:
-            termios.tcsetattr(0, termios.TCSADRAIN, self.saved)  # type: ignore[arg-type]
+            descriptor, attributes = self.saved
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, attributes)
 
     def _feed(self) -> None:
         if not self.pending or self.container < 0:

@@ -1,0 +1,73 @@
+"""Fixtures that the tests share; what they are made of is in `running` and `host`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from host import host_snapshot
+from running import Result, pod_yaml, run_ecirun
+
+MUST_RUN = os.environ.get("ECIRUN_MUST_RUN") == "1"
+
+CLONE_NEWNS = 0x00020000
+
+
+def cannot_sandbox() -> str:
+    """Why this machine cannot run a pod, or nothing."""
+    if os.geteuid() != 0:
+        return "not root"
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if ctypes.CDLL(None).unshare(CLONE_NEWNS) == 0 else 1)
+    return "" if os.waitpid(pid, 0)[1] == 0 else "no CAP_SYS_ADMIN"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need a sandbox skip where there can be none, unless they must run."""
+    reason = cannot_sandbox()
+    for item in items:
+        if item.get_closest_marker("sandbox") and reason and not MUST_RUN:
+            item.add_marker(pytest.mark.skip(reason=f"cannot sandbox here: {reason}"))
+
+
+@pytest.fixture
+def ecirun() -> Callable[..., Result]:
+    """Runs ecirun with the arguments, and nothing on standard input."""
+    return run_ecirun
+
+
+@pytest.fixture
+def pod_file(tmp_path: Path) -> Callable[..., str]:
+    """Writes a pod and returns the file's name."""
+
+    def write(**parts: str) -> str:
+        path = tmp_path / "pod.yaml"
+        path.write_text(pod_yaml(**parts))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def in_pod(ecirun: Callable[..., Result], pod_file: Callable[..., str]) -> Callable[..., Result]:
+    """Runs a shell command in a minimal pod: `in_pod("id", container="…", options=["--network", "none"])`."""
+
+    def run(command: str, *, options: tuple[str, ...] = (), **parts: str) -> Result:
+        return ecirun("run", "-q", *options, pod_file(**parts), "--", "sh", "-c", command)
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def host_stays_as_it_is(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test with a sandbox must not change, compared before and after it."""
+    if not request.node.get_closest_marker("sandbox"):
+        yield
+        return
+    before = host_snapshot()
+    yield
+    assert host_snapshot() == before
