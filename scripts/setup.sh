@@ -92,6 +92,21 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
     apt_install "${packages[@]}"
 }
 
+# install_programs PACKAGE:PROGRAM...: installs the packages whose programs are missing. Only where ECIRUN_MUST_RUN=1 is it an
+# error that this cannot be done.
+install_programs() {
+    local pair packages=()
+    for pair; do
+        command -v "${pair#*:}" >/dev/null || packages+=("${pair%:*}")
+    done
+    [[ ${#packages[@]} == 0 ]] && return
+    if [[ -z ${ECIRUN_MUST_RUN:-} ]] && ! { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }; then
+        say "tests that need ${packages[*]} will be skipped: sudo apt-get install ${packages[*]}"
+        return
+    fi
+    (apt_install "${packages[@]}") </dev/null >&2 || [[ -z ${ECIRUN_MUST_RUN:-} ]] || exit 125
+}
+
 apt_lists_exist() { compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; }
 apt_update() { say "apt-get update" && apt_get update; }
 
