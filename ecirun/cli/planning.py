@@ -18,9 +18,10 @@ from ecirun.spec.sysctl_name import canonical, proc_path
 
 def plan_pod(pod: Pod, policy: Policy, options: Options, store: str, *, must_run: bool, say: Callable[[str], None]) -> PodPlan:
     """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed."""
-    container = chosen_container(pod, options.container)
-    image = _image(container.image, store, must_run=must_run, say=say)
-    return build_plan(pod, policy, {container.image: image}, sysctl_facts(pod, options), options)
+    chosen_container(pod, options.container)
+    names = dict.fromkeys(container.image for container in (*pod.init_containers, *pod.containers))
+    images = {name: _image(name, store, must_run=must_run, say=say) for name in names}
+    return build_plan(pod, policy, images, sysctl_facts(pod, options), options)
 
 
 def sysctl_facts(pod: Pod, options: Options) -> SysctlFacts | None:

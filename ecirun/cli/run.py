@@ -15,6 +15,7 @@ from ecirun.errors import EcirunError
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
+from ecirun.runtime.launching import Launcher
 
 
 @click.command("run")
@@ -74,23 +75,28 @@ def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> i
     if given["dry_run"]:
         return _describe(plan, stdin=given["stdin"])
     status.phase = "launch"
-    return _launch(plan, given, status, say)
+    return _launch(plan, Launcher(), given, status, say)
 
 
 def _describe(plan: PodPlan, *, stdin: bool) -> int:
-    from ecirun.runtime.supervisor import all_steps
+    from ecirun.runtime.describe import all_steps
 
-    for number, step in enumerate(all_steps(plan, stdin=stdin), 1):
-        click.echo(f"{number:3}. {step.describe()}")
+    for number, text in enumerate(all_steps(plan, stdin=stdin), 1):
+        click.echo(f"{number:3}. {text}")
     return 0
 
 
-def _launch(plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]) -> int:
-    from ecirun.runtime import client
+def _launch(plan: PodPlan, launcher: Launcher, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]) -> int:
+    from ecirun.runtime import client, lost, privileges, state
 
-    client.check_privileges(plan)
-    client.clean_up_lost_pods(lambda text: say(f"warning: {text}"))
-    how = client.Options(stdin=given["stdin"], verbose=given["verbose"], timeout=given["timeout"])
-    outcome = client.ForegroundPod(plan, how, say).run()
+    privileges.check_privileges(plan)
+    lost.clean_up_lost_pods(lambda text: say(f"warning: {text}"))
+    focus = given["container"] or plan.containers[0].name
+    how = client.Options(focus=focus, stdin=given["stdin"], verbose=given["verbose"], timeout=given["timeout"])
+    try:
+        outcome = client.ForegroundPod(launcher, plan, how, say).run()
+    finally:
+        launcher.close()
+        state.remove_if_empty()
     status.write(phase="exited", pod=plan.name, exit_code=outcome.exit_code, signal=outcome.signal, timed_out=outcome.timed_out)
     return outcome.exit_code

@@ -7,7 +7,7 @@ build headers knew by name, and a newer kernel has more (capabilities(7), /proc/
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Collection
+import errno
 
 import prctl
 
@@ -49,10 +49,14 @@ def capset(mask: int) -> None:
     syscall(SYS_capset, ctypes.byref(header), ctypes.byref(data), what="capset")
 
 
-def drop_bounding_set(keep: Collection[int], last: int) -> None:
-    """Drop every capability 0..`last` that is not in `keep` from the bounding set."""
-    for number in range(last + 1):
-        if number not in keep and libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0:
+def drop_bounding_set(keep: int) -> None:
+    """Drop every capability that this kernel knows and the mask `keep` does not have from the bounding set."""
+    for number in range(64):
+        if keep >> number & 1:
+            continue
+        if libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0:
+            if ctypes.get_errno() == errno.EINVAL:
+                return  # beyond the newest capability of this kernel: /proc/sys/kernel/cap_last_cap, but for one call
             raise os_error(f"capability {number}")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _socket
 import fcntl
-import socket
 import struct
 
 # include/uapi/linux/sockios.h
@@ -15,7 +15,19 @@ IFF_UP = 0x1
 
 def link_up(interface: str) -> None:
     """Set an interface of this network namespace up."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+    _set_flags(interface, add=IFF_UP, remove=0)
+
+
+def link_down(interface: str) -> None:
+    """Set an interface of this network namespace down."""
+    _set_flags(interface, add=0, remove=IFF_UP)
+
+
+def _set_flags(interface: str, *, add: int, remove: int) -> None:
+    sock = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
         request = struct.pack("16sh22x", interface.encode(), 0)
-        flags = struct.unpack("16sh22x", fcntl.ioctl(sock, SIOCGIFFLAGS, request))[1]
-        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh22x", interface.encode(), flags | IFF_UP))
+        (flags,) = struct.unpack_from("h", fcntl.ioctl(sock, SIOCGIFFLAGS, request), 16)
+        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh22x", interface.encode(), (flags | add) & ~remove))
+    finally:
+        sock.close()

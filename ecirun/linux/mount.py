@@ -103,9 +103,11 @@ def move_mount(mount: int, target: int, what: str = "") -> None:
     syscall(SYS_move_mount, mount, b"", target, b"", flags, what=what)
 
 
-def mount_setattr(mount: int, *, add: int = 0, propagation: int = 0, recursive: bool = False, what: str = "") -> None:
-    """Add attributes to, or set the propagation of, the mount that the descriptor refers to."""
-    attr = _MountAttr(attr_set=add, propagation=propagation)
+def mount_setattr(
+    mount: int, *, add: int = 0, remove: int = 0, propagation: int = 0, recursive: bool = False, what: str = ""
+) -> None:
+    """Add and remove attributes of, or set the propagation of, the mount that the descriptor refers to."""
+    attr = _MountAttr(attr_set=add, attr_clr=remove, propagation=propagation)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
     syscall(SYS_mount_setattr, mount, b"", flags, ctypes.byref(attr), ctypes.sizeof(attr), what=what)
 

@@ -10,7 +10,17 @@ from ecirun.plan.capabilities import after_exec, granted
 from ecirun.plan.command import NoCommand, command_of
 from ecirun.plan.facts import ImageFacts, SysctlFacts
 from ecirun.plan.identity import UserUnknown, group_of, supplementary_groups, user_of
-from ecirun.plan.model import ContainerPlan, Network, NetworkMode, PodPlan, Sysctl, Volume
+from ecirun.plan.model import (
+    POD_IP,
+    ContainerPlan,
+    Network,
+    NetworkMode,
+    PodPlan,
+    RestartPolicy,
+    Role,
+    Sysctl,
+    Volume,
+)
 from ecirun.plan.mounts import DEVICES, container_mounts, pod_files, pod_volumes, root_of
 from ecirun.plan.non_root import verify_non_root
 from ecirun.plan.sysctls import SysctlMode, plan_sysctls
@@ -19,7 +29,10 @@ from ecirun.spec.pod import Container, Pod
 
 
 class Options(NamedTuple):
-    """What the command line chose. `command` replaces the command of `container`; empty container means the first."""
+    """What the command line chose. `command` replaces the command of `container`; empty container means the first.
+
+    `uid` is the pod's, new for each launch; `foreground` is whether somebody waits for the pod's end.
+    """
 
     container: str = ""
     command: tuple[str, ...] | None = None
@@ -28,6 +41,8 @@ class Options(NamedTuple):
     sysctls: SysctlMode = "shadow"
     writable_root: bool = False
     terminal: bool = False
+    foreground: bool = True
+    uid: str = ""
 
 
 def chosen_container(pod: Pod, name: str) -> Container:
@@ -47,16 +62,18 @@ def build_plan(
     options: Options,
 ) -> PodPlan:
     """The plan of the pod. Raises LaunchFailed, ImageBroken or PodRefused for what cannot be planned."""
-    container = chosen_container(pod, options.container)
+    chosen = chosen_container(pod, options.container)
     hostname = _hostname(pod)
     sysctls, warnings = plan_sysctls(pod, facts, mode=options.sysctls, network=options.network)
     _refuse_strict(sysctls)
     volumes, volume_warnings = pod_volumes(pod)
-    others = [other.name for other in (*pod.init_containers, *pod.containers) if other is not container]
-    if others:
-        warnings.append(f'only container "{container.name}" runs; not started: {", ".join(others)}')
-    interfaces = {"loopback": ("lo",), "bridge": ("lo", "eth0"), "none": ()}[options.network]
-    planned = _plan_container(pod, container, policy, images[container.image], volumes, hostname, options)
+    network = network_of(options.network)
+
+    def planned(container: Container, role: Role) -> ContainerPlan:
+        own = options if container is chosen else options._replace(command=None, terminal=False)
+        plan = _plan_container(pod, container, policy, images[container.image], volumes, hostname, own)
+        return plan._replace(role=role, restart_policy=restart_policy_of(pod, role, options))
+
     return PodPlan(
         policy=policy.name,
         name=options.name or pod.name,
@@ -64,14 +81,39 @@ def build_plan(
         hostname=hostname,
         kind=pod.kind,
         file=pod.mark.file,
-        network=Network(options.network, interfaces),
+        network=network,
         sysctls=sysctls,
         volumes=volumes,
-        files=pod_files(pod, hostname),
-        containers=(planned,),
+        files=pod_files(pod, hostname, network.address),
+        containers=tuple(planned(container, "app") for container in pod.containers),
+        init_containers=tuple(planned(container, "init") for container in pod.init_containers),
         grace_period_seconds=pod.termination_grace_period_seconds,
         warnings=(*warnings, *volume_warnings),
+        uid=options.uid,
+        labels=dict(pod.labels),
+        annotations=dict(pod.annotations),
+        restart_policy=restart_policy_of(pod, "app", options),
+        run_once=chosen.name if options.command is not None else "",
     )
+
+
+def network_of(mode: NetworkMode) -> Network:
+    """How the pod is connected."""
+    interfaces = {"loopback": ("lo",), "bridge": ("lo", "eth0"), "none": ()}[mode]
+    return Network(mode, interfaces, POD_IP if mode == "bridge" else "127.0.0.1")
+
+
+def restart_policy_of(pod: Pod, role: Role, options: Options) -> RestartPolicy:
+    """What becomes of a container that ended.
+
+    A command of the user's own runs once. So does a pod in the foreground whose spec does not say anything: Kubernetes would
+    take that for Always, but nobody who waits for a command to end means it.
+    """
+    if options.command is not None:
+        return "Never"
+    default: RestartPolicy = "Never" if options.foreground else "Always"
+    policy: RestartPolicy = pod.restart_policy or default  # type: ignore[assignment]
+    return "OnFailure" if role == "init" and policy == "Always" else policy
 
 
 def _hostname(pod: Pod) -> str:

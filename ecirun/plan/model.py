@@ -1,6 +1,7 @@
-"""The plan of a pod: every decision of a launch as plain data that prints as JSON.
+"""The plan of a pod: every decision of a launch as plain data that prints as JSON and is read back from it.
 
-Nothing below the plan decides anything; `ecirun.runtime` only carries it out.
+Nothing below the plan decides anything; `ecirun.runtime` only carries it out. One thing is known at launch only: the address
+of a pod on a bridge. Where a value holds it, the plan holds POD_IP.
 """
 
 from __future__ import annotations
@@ -9,6 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 Scope = Literal["pod", "shadow", "refused", "host", "unknown"]
 NetworkMode = Literal["loopback", "bridge", "none"]
+Role = Literal["init", "sidecar", "app"]
+RestartPolicy = Literal["Always", "OnFailure", "Never"]
+
+# No string of a spec can hold a NUL, so nothing else can look like this.
+POD_IP = "\0podIP\0"
 
 
 class User(NamedTuple):
@@ -54,13 +60,18 @@ class Sysctl(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """One mount of a container, in order. `source` names a pod-wide mount (`shm`, `mqueue`, `volume:NAME`, `file:NAME`)."""
+    """One mount of a container, in order.
+
+    `source` names what the pod holds (`shm`, `mqueue`, `volume:NAME`, `file:NAME`) and is empty for a new file system of the
+    kernel's; `sub_path` is the part of a volume that is mounted.
+    """
 
     target: str
     type: str
     options: tuple[str, ...] = ()
     data: dict[str, str] = {}  # noqa: RUF012  (never changed)
     source: str = ""
+    sub_path: str = ""
 
 
 class Root(NamedTuple):
@@ -89,10 +100,11 @@ class File(NamedTuple):
 
 
 class Network(NamedTuple):
-    """How the pod is connected; `address` is empty but for `bridge`, where it is chosen at launch."""
+    """How the pod is connected; `address` is POD_IP for `bridge`, where it is chosen at launch."""
 
     mode: NetworkMode
     interfaces: tuple[str, ...]
+    address: str
 
 
 class Command(NamedTuple):
@@ -103,6 +115,53 @@ class Command(NamedTuple):
     env: dict[str, str]
     cwd: str
     terminal: bool
+
+
+class Limits(NamedTuple):
+    """What the container's control group allows; None where nothing is limited.
+
+    `cpu_shares` as cgroup version 1 counts them (1024 for one cpu), `cpu_quota` in microseconds of each 100 ms, `memory` in
+    bytes, `pids` in processes and threads.
+    """
+
+    cpu_shares: int | None = None
+    cpu_quota: int | None = None
+    memory: int | None = None
+    pids: int | None = None
+
+
+class Action(NamedTuple):
+    """What a probe or a hook does. `host` is empty for the pod itself; `seconds` is for sleep."""
+
+    kind: Literal["exec", "httpGet", "tcpSocket", "sleep"]
+    command: tuple[str, ...] = ()
+    scheme: str = "HTTP"
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    seconds: int = 0
+
+
+class Probe(NamedTuple):
+    """A probe; times in seconds, thresholds in results in a row."""
+
+    action: Action
+    initial_delay: int
+    period: int
+    timeout: int
+    success_threshold: int
+    failure_threshold: int
+    grace_period: int | None
+
+
+class Groundwork(NamedTuple):
+    """The part of a container that can be made before anything else of its plan is known: the kernel's own mounts."""
+
+    mounts: tuple[Mount, ...]
+    devices: tuple[str, ...]
+    masked_paths: tuple[str, ...]
+    read_only_paths: tuple[str, ...]
 
 
 class ContainerPlan(NamedTuple):
@@ -127,6 +186,21 @@ class ContainerPlan(NamedTuple):
     stop_signal: str
     assumptions: tuple[str, ...]
     notes: tuple[str, ...]
+    role: Role = "app"
+    restart_policy: RestartPolicy = "Never"
+    limits: Limits = Limits()
+    startup_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    post_start: Action | None = None
+    pre_stop: Action | None = None
+    termination_message_path: str = "/dev/termination-log"
+    termination_message_policy: str = "File"
+
+    def groundwork(self) -> Groundwork:
+        """What of this plan does not depend on the rest of it."""
+        own = tuple(mount for mount in self.mounts if mount.source in ("", "shm", "mqueue"))
+        return Groundwork(own, self.devices, self.masked_paths, self.read_only_paths)
 
 
 class PodPlan(NamedTuple):
@@ -145,15 +219,80 @@ class PodPlan(NamedTuple):
     containers: tuple[ContainerPlan, ...]
     grace_period_seconds: int
     warnings: tuple[str, ...]
+    init_containers: tuple[ContainerPlan, ...] = ()
+    uid: str = ""
+    labels: dict[str, str] = {}  # noqa: RUF012  (never changed)
+    annotations: dict[str, str] = {}  # noqa: RUF012  (never changed)
+    restart_policy: RestartPolicy = "Never"
+    run_once: str = ""  # the container with whose end the pod ends; empty for all
+    active_deadline_seconds: int | None = None
+    share_process_namespace: bool = False
+
+    @property
+    def all_containers(self) -> tuple[ContainerPlan, ...]:
+        """Init containers and containers, in the order in which they start."""
+        return (*self.init_containers, *self.containers)
 
     def as_json(self) -> dict[str, Any]:
         """The plan as `plan -o json` prints it."""
-        return {"schema_version": 1, **_plain(self)}
+        return {"schema_version": 1, **plain(self)}
+
+    def encoded(self) -> bytes:
+        """The plan as JSON, for the process that carries it out."""
+        import json
+
+        return json.dumps(self.as_json()).encode()
 
 
-def _plain(value: Any) -> Any:
+# What stands in a field that is no plain value; a class in a list stands for each of its entries.
+_FIELDS: dict[type, dict[str, Any]] = {
+    Capabilities: {name: CapabilitySet for name in Capabilities._fields},
+    Groundwork: {"mounts": [Mount]},
+    ContainerPlan: {
+        "user": User,
+        "group": Group,
+        "supplementary_groups": [Group],
+        "capabilities": Capabilities,
+        "root": Root,
+        "mounts": [Mount],
+        "command": Command,
+        "limits": Limits,
+        "startup_probe": Probe,
+        "liveness_probe": Probe,
+        "readiness_probe": Probe,
+        "post_start": Action,
+        "pre_stop": Action,
+    },
+    Probe: {"action": Action},
+    PodPlan: {
+        "network": Network,
+        "sysctls": [Sysctl],
+        "volumes": [Volume],
+        "files": [File],
+        "containers": [ContainerPlan],
+        "init_containers": [ContainerPlan],
+    },
+}
+
+
+def plain(value: Any) -> Any:
+    """Records as objects, tuples as lists."""
     if hasattr(value, "_asdict"):
-        return {key: _plain(item) for key, item in value._asdict().items()}
+        return {key: plain(item) for key, item in value._asdict().items()}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
+
+
+def from_plain(record: Any, value: dict[str, Any]) -> Any:
+    """The record of class `record` from what `plain` made of it; keys that are no fields are passed over."""
+    inside = _FIELDS.get(record, {})
+    return record(**{name: _field(inside.get(name), value[name]) for name in record._fields if name in value})
+
+
+def _field(kind: Any, value: Any) -> Any:
+    if isinstance(kind, list):
+        return tuple(from_plain(kind[0], item) for item in value)
+    if kind is not None:
+        return None if value is None else from_plain(kind, value)
+    return tuple(value) if isinstance(value, list) else value

@@ -27,7 +27,7 @@ MADE_BY_LAUNCH = ("/dev", "/proc", "/sys")
 QUANTITY_SUFFIXES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
-def pod_files(pod: Pod, hostname: str) -> tuple[File, ...]:
+def pod_files(pod: Pod, hostname: str, address: str) -> tuple[File, ...]:
     """The files that the kubelet manages for every container (pkg/kubelet/kubelet_pods.go)."""
     hosts = (
         "# Kubernetes-managed hosts file.\n"
@@ -37,12 +37,14 @@ def pod_files(pod: Pod, hostname: str) -> tuple[File, ...]:
         "fe00::0\tip6-mcastprefix\n"
         "fe00::1\tip6-allnodes\n"
         "fe00::2\tip6-allrouters\n"
+        f"{address}\t{hostname}\n"
     )
+    ends = (File(f"termination-log.{container.name}", "", 0o666) for container in (*pod.init_containers, *pod.containers))
     return (
         File("hosts", hosts, 0o644),
         File("hostname", hostname + "\n", 0o644),
         File("resolv.conf", "", 0o644),
-        File("termination-log", "", 0o666),
+        *ends,
     )
 
 
@@ -72,7 +74,9 @@ def container_mounts(container: Container, volumes: tuple[Volume, ...], read_onl
     mounts = {mount.target: mount for mount in KERNEL_MOUNTS}
     for name in ("hosts", "hostname", "resolv.conf"):
         mounts[f"/etc/{name}"] = Mount(f"/etc/{name}", "file", (*read_only, "nodev"), source=f"file:{name}")
-    mounts["/dev/termination-log"] = Mount("/dev/termination-log", "file", SAFE, source="file:termination-log")
+    mounts["/dev/termination-log"] = Mount(
+        "/dev/termination-log", "file", SAFE, source=f"file:termination-log.{container.name}"
+    )
     made = {volume.name for volume in volumes}
     for entry in container.volume_mounts:
         if entry.name in made:

@@ -10,16 +10,17 @@ from ecirun.plan.model import CapabilitySet, ContainerPlan, Mount, PodPlan
 Row = tuple[str, str, str]  # label, value, origin
 
 WIDTH = 88
+ROLES = {"app": "container", "init": "init container", "sidecar": "sidecar"}
 
 
 def plan_text(plan: PodPlan) -> str:
     """The whole plan; ends in a newline."""
     lines = [f"{plan.kind} {plan.namespace}/{plan.name}, judged by {plan.policy}", ""]
     lines += _table(_pod_rows(plan))
-    for container in plan.containers:
-        lines += ["", f"container {container.name}", ""]
+    for container in plan.all_containers:
+        lines += ["", f"{ROLES[container.role]} {container.name}", ""]
         lines += _table(_container_rows(container))
-    notes = [("note", text) for container in plan.containers for text in (*container.assumptions, *container.notes)]
+    notes = [("note", text) for container in plan.all_containers for text in (*container.assumptions, *container.notes)]
     notes = [("warning", text) for text in plan.warnings] + notes
     if notes:
         lines.append("")

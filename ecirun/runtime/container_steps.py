@@ -1,6 +1,6 @@
-"""The steps of one container, in its own process: PID 1 of a new PID namespace, in a new mount and cgroup namespace.
+"""The steps of a container's process once it knows its container, from the stage to exec.
 
-Nothing here may import, log or take a lock: the host's files are gone halfway through.
+Nothing here may import, log or take a lock: only the stage and the container's own files are left to look at.
 """
 
 from __future__ import annotations
@@ -12,245 +12,132 @@ import signal
 import stat
 import struct
 import termios
-from typing import NamedTuple
 
 from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
 from ecirun.linux import credentials, mount, openat2, process
-from ecirun.plan.model import Command, ContainerPlan, Mount, PodPlan, Root
-from ecirun.runtime import shadow
+from ecirun.plan.model import Command, ContainerPlan, Mount, Root
 from ecirun.runtime.program import find_program
-from ecirun.runtime.steps import Bench, Step
+from ecirun.runtime.shadow import ShowShadows
+from ecirun.runtime.stage_steps import (
+    TOPS,
+    Bench,
+    attach_in_root,
+    describe_mount,
+    make_directory,
+    make_file,
+    pivot,
+    staged_mounts,
+)
+from ecirun.runtime.steps import Step
 
-DEVICE_NUMBERS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
-DEVICE_LINKS = {
-    "fd": "/proc/self/fd",
-    "stdin": "/proc/self/fd/0",
-    "stdout": "/proc/self/fd/1",
-    "stderr": "/proc/self/fd/2",
-    "ptmx": "pts/ptmx",
-}
 # include/uapi/asm-generic/ioctls.h
 TIOCGPTPEER = 0x5441
 TIOCSPTLCK = 0x40045431
 
 
-class OwnSession(NamedTuple):
-    """Cut what ties this process to the one that started ecirun."""
+class CgroupNamespace:
+    """The container's control group, which the supervisor has put this process into, looks like the only one."""
 
-    name: str = "session"
+    name = "cgroup-namespace"
 
     def describe(self) -> str:
-        return "start a session of its own: default signals, new keyring, die with the supervisor"
+        return "create the cgroup namespace"
 
     def run(self, bench: Bench) -> None:
-        credentials.set_parent_death_signal(signal.SIGKILL)
-        os.setsid()
-        process.default_signals()
-        process.close_on_exec_from(3)
-        process.new_session_keyring()
+        process.unshare(process.CLONE_NEWCGROUP)
 
 
-class AttachRoot(NamedTuple):
-    """The image's tree, or a throw-away overlay on it."""
+class AttachRoot:
+    """The image's tree, or a throw-away overlay on it, and in that the mount points that the image lacks."""
 
-    root: Root
-    name: str = "root"
+    name = "root"
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
 
     def describe(self) -> str:
         return f"attach the root {self.root.path}" + (" under a throw-away overlay" if self.root.overlay else "")
 
     def run(self, bench: Bench) -> None:
-        descriptor = self._overlay(bench) if self.root.overlay else mount.open_tree(self.root.path)
-        flags = mount.MOUNT_ATTR_NODEV | (0 if self.root.overlay else mount.MOUNT_ATTR_RDONLY)
-        mount.mount_setattr(descriptor, add=flags, what=self.root.path)
-        _attach(descriptor, bench.at("root"))
-        bench.root = os.open(bench.at("root"), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        place = os.open("/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = bench.mounts.pop("/")
+        mount.move_mount(descriptor, place, "/")
+        os.close(place)
+        os.close(descriptor)
+        os.close(bench.root)
+        bench.root = os.open("/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for path in self.root.create:
-            if self._is_file(path):
-                _make_file(bench.root, path)
+            if path in ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf"):
+                make_file(bench.root, path)
             else:
                 make_directory(bench.root, path)
 
-    def _is_file(self, path: str) -> bool:
-        return path in ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 
-    def _overlay(self, bench: Bench) -> int:
-        # The upper layer must be attached while overlayfs takes it; the root's place is free until then.
-        _attach(mount.new_filesystem("tmpfs", {"mode": "0755"}, mount.MOUNT_ATTR_NODEV), bench.at("root"))
-        upper, work = bench.at("root", "upper"), bench.at("root", "work")
-        os.mkdir(upper, 0o755)
-        os.mkdir(work, 0o755)
-        layers = {"lowerdir": self.root.path, "upperdir": upper, "workdir": work}
-        overlay = mount.new_filesystem("overlay", layers, mount.MOUNT_ATTR_NODEV)
-        mount.umount2(bench.at("root"), mount.MNT_DETACH)
-        return overlay
+class MoveKernelMounts:
+    """From the stage into the root, where /proc, /dev and /sys must be directories (CVE-2019-19921 and its kin)."""
 
-
-class RealDirectories(NamedTuple):
-    """Refuse an image in which /proc, /sys or /dev is a link (CVE-2019-19921 and its kin)."""
-
-    name: str = "real-directories"
+    name = "real-directories"
 
     def describe(self) -> str:
-        return "check that /proc, /sys and /dev are directories of the image"
+        return "move /proc, /dev and /sys into the root, which must have directories there"
 
     def run(self, bench: Bench) -> None:
-        for name in ("proc", "sys", "dev"):
-            try:
-                status = os.stat(name, dir_fd=bench.root, follow_symlinks=False)
-            except FileNotFoundError:
-                make_directory(bench.root, name)
-                continue
-            if not stat.S_ISDIR(status.st_mode):
-                raise LaunchFailed(
-                    f"Can't mount on /{name}: it must be mounted on ordinary directory, and the image has something else there",
-                    step=self.name,
-                    hint=f"make /{name} a directory in the image",
-                )
+        for top in TOPS:
+            staged = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            if os.fstat(staged).st_dev != os.stat("/").st_dev:  # else a volume stands there instead
+                target = self._directory(bench.root, top.strip("/"))
+                mount.move_mount(staged, target, top)
+                os.close(target)
+            os.close(staged)
 
-
-class AttachMount(NamedTuple):
-    """One mount of the plan."""
-
-    mount: Mount
-    name: str = "mounts"
-
-    def describe(self) -> str:
-        options = ",".join(self.mount.options)
-        return f"mount {self.mount.source or self.mount.type} on {self.mount.target} ({options})"
-
-    def run(self, bench: Bench) -> None:
-        target = self._target(bench)
-        try:
-            descriptor = self._open(bench)
-            mount.move_mount(descriptor, target, self.mount.target)
+    def _directory(self, root: int, name: str) -> int:
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, dir_fd=root)
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-        finally:
-            os.close(target)
-
-    def _open(self, bench: Bench) -> int:
-        flags = mount.attributes(self.mount.options)
-        if self.mount.type in ("proc", "tmpfs", "devpts", "sysfs"):
-            return mount.new_filesystem(self.mount.type, self.mount.data, flags)
-        source = self.mount.source
-        folder, _, name = source.partition(":")
-        path = bench.at(source) if not name else bench.at({"file": "files", "volume": "volumes"}[folder], name)
-        descriptor = mount.open_tree(path)
-        mount.mount_setattr(descriptor, add=flags, what=self.mount.target)
+            raise LaunchFailed(
+                f"Can't mount on /{name}: it must be mounted on ordinary directory, and the image has something else there",
+                step=self.name,
+                hint=f"make /{name} a directory in the image",
+            )
         return descriptor
 
-    def _target(self, bench: Bench) -> int:
-        """The mount point. A volume's may be reached through the image's links, a kernel file system's never."""
-        try:
-            return openat2.open_in_root(bench.root, self.mount.target)
-        except FileNotFoundError:
-            if self.mount.type == "file":
-                _make_file(bench.root, self.mount.target)
-            else:
-                make_directory(bench.root, self.mount.target)
-            return openat2.open_in_root(bench.root, self.mount.target)
 
+class AttachMount:
+    """One mount that depends on the container: a volume, a file of the kubelet's, or what a volume over /dev displaced."""
 
-class BindDevices(NamedTuple):
-    """The host's own nodes, checked, one bind each; read-only, so that nobody changes their owner or mode on the host."""
+    name = "mounts"
 
-    names: tuple[str, ...]
-    name: str = "devices"
+    def __init__(self, entry: Mount) -> None:
+        self.mount = entry
 
     def describe(self) -> str:
-        return "bind the device nodes " + " ".join(self.names)
+        return describe_mount(self.mount)
 
     def run(self, bench: Bench) -> None:
-        dev = openat2.open_in_root(bench.root, "dev")
-        try:
-            for name in self.names:
-                self._bind(dev, name)
-            for link, target in DEVICE_LINKS.items():
-                os.symlink(target, link, dir_fd=dev)
-        finally:
-            os.close(dev)
-
-    def _bind(self, dev: int, name: str) -> None:
-        node = mount.open_tree(f"/dev/{name}")
-        status = os.fstat(node)
-        number = (os.major(status.st_rdev), os.minor(status.st_rdev))
-        if not stat.S_ISCHR(status.st_mode) or number != DEVICE_NUMBERS[name]:
-            raise LaunchFailed(
-                f"Can't use the host's /dev/{name}: it is not character device {DEVICE_NUMBERS[name]}", step=self.name
-            )
-        mount.mount_setattr(node, add=mount.attributes(("ro", "nosuid", "noexec")), what=name)
-        os.mknod(name, 0o100666, dir_fd=dev)
-        place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dev)
-        mount.move_mount(node, place, name)
-        os.close(place)
-        os.close(node)
+        if self.mount.source:
+            descriptor = bench.mounts.pop(self.mount.target)
+        else:
+            descriptor = mount.new_filesystem(self.mount.type, self.mount.data, mount.attributes(self.mount.options))
+        attach_in_root(bench.root, descriptor, self.mount)
 
 
-class ReadOnlyPaths(NamedTuple):
-    """Parts of /proc that the workload may read only."""
+class PivotRoot:
+    """The container's tree is all there is from here on."""
 
-    paths: tuple[str, ...]
-    name: str = "read-only-paths"
+    name = "pivot-root"
 
     def describe(self) -> str:
-        return "make read-only: " + " ".join(self.paths)
+        return "pivot into the root and detach the stage"
 
     def run(self, bench: Bench) -> None:
-        for path in self.paths:
-            place = _present(bench.root, path)
-            if place < 0:
-                continue
-            copy = mount.open_tree("", dir_fd=place, recursive=True)
-            mount.mount_setattr(copy, add=mount.MOUNT_ATTR_RDONLY, recursive=True, what=path)
-            mount.move_mount(copy, place, path)
-            os.close(copy)
-            os.close(place)
+        pivot(bench)
 
 
-class MaskPaths(NamedTuple):
-    """Parts of /proc and /sys that the workload may not see: an empty directory, or the host's /dev/null."""
-
-    paths: tuple[str, ...]
-    name: str = "masked-paths"
-
-    def describe(self) -> str:
-        return "mask: " + " ".join(self.paths)
-
-    def run(self, bench: Bench) -> None:
-        for path in self.paths:
-            place = _present(bench.root, path)
-            if place < 0:
-                continue
-            is_directory = stat.S_ISDIR(os.fstat(place).st_mode)
-            cover = mount.open_tree(bench.at("empty") if is_directory else "/dev/null")
-            mount.mount_setattr(cover, add=mount.attributes(("ro", "nosuid", "noexec")), what=path)
-            mount.move_mount(cover, place, path)
-            os.close(cover)
-            os.close(place)
-
-
-class PivotRoot(NamedTuple):
-    """Leave the host's tree for good."""
-
-    read_only: bool
-    name: str = "pivot-root"
-
-    def describe(self) -> str:
-        return "pivot into the root and detach the host's tree" + (", root read-only" if self.read_only else "")
-
-    def run(self, bench: Bench) -> None:
-        os.fchdir(bench.root)
-        mount.pivot_root(".", ".")
-        mount.umount2(".", mount.MNT_DETACH)
-        os.chdir("/")
-        os.close(bench.root)
-        bench.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-class RootReadOnly(NamedTuple):
+class RootReadOnly:
     """Last of the mounts: nothing needs a mount point any more."""
 
-    name: str = "read-only-root"
+    name = "read-only-root"
 
     def describe(self) -> str:
         return "make the root read-only"
@@ -259,32 +146,43 @@ class RootReadOnly(NamedTuple):
         mount.mount_setattr(bench.root, add=mount.MOUNT_ATTR_RDONLY, what="/")
 
 
-class OpenTerminal(NamedTuple):
+class OpenTerminal:
     """A terminal of the container's own devpts; its other end goes to the client."""
 
-    uid: int
-    name: str = "terminal"
+    name = "terminal"
+
+    def __init__(self, uid: int) -> None:
+        self.uid = uid
 
     def describe(self) -> str:
         return "open a terminal of the container's own"
 
     def run(self, bench: Bench) -> None:
-        bench.terminal = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        fcntl.ioctl(bench.terminal, TIOCSPTLCK, struct.pack("i", 0))
-        user_end = fcntl.ioctl(bench.terminal, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        os.fchown(user_end, self.uid, -1)
+        terminal, user_end = open_terminal(self.uid)
         fcntl.ioctl(user_end, termios.TIOCSCTTY, 0)
         for standard in (0, 1, 2):
             os.dup2(user_end, standard)
         os.close(user_end)
+        bench.on_terminal(terminal)
 
 
-class StandardStreams(NamedTuple):
-    """Without -i the workload reads the container's /dev/null; pipes become the workload's, so that it can open /dev/stdout."""
+def open_terminal(uid: int) -> tuple[int, int]:
+    """Both ends of a new terminal of this root's devpts; the second is what programs open, and belongs to `uid`."""
+    terminal = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    fcntl.ioctl(terminal, TIOCSPTLCK, struct.pack("i", 0))
+    user_end = fcntl.ioctl(terminal, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    os.fchown(user_end, uid, -1)
+    return terminal, user_end
 
-    uid: int
-    stdin: bool
-    name: str = "streams"
+
+class StandardStreams:
+    """Without a standard input the workload reads its own /dev/null; pipes become its own, so that it can open /dev/stdout."""
+
+    name = "streams"
+
+    def __init__(self, uid: int, *, stdin: bool) -> None:
+        self.uid = uid
+        self.stdin = stdin
 
     def describe(self) -> str:
         return "hand over the standard streams"
@@ -299,12 +197,14 @@ class StandardStreams(NamedTuple):
                 os.fchown(standard, self.uid, -1)
 
 
-class EnterDirectory(NamedTuple):
+class EnterDirectory:
     """The working directory, entered while still privileged, never through a magic link (CVE-2024-21626)."""
 
-    path: str
-    umask: int
-    name: str = "working-directory"
+    name = "working-directory"
+
+    def __init__(self, path: str, umask: int) -> None:
+        self.path = path
+        self.umask = umask
 
     def describe(self) -> str:
         return f"enter {self.path}, umask {self.umask:04o}"
@@ -323,11 +223,13 @@ class EnterDirectory(NamedTuple):
         os.close(directory)
 
 
-class FindProgram(NamedTuple):
+class FindProgram:
     """Which file will be executed; nothing in /proc may be."""
 
-    command: Command
-    name: str = "program"
+    name = "program"
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
 
     def describe(self) -> str:
         return f"find the program {self.command.argv[0]}"
@@ -336,7 +238,7 @@ class FindProgram(NamedTuple):
         bench.program = find_program(self.command.argv[0], self.command.env.get("PATH", ""), os.getcwd(), bench.root)
 
 
-class BecomeUser(NamedTuple):
+class BecomeUser:
     """Give up privilege, in the only order that works.
 
     1. bounding set (needs SETPCAP)
@@ -348,19 +250,18 @@ class BecomeUser(NamedTuple):
     7. no_new_privs when asked
     """
 
-    plan: ContainerPlan
-    capabilities: frozenset[int]
-    last: int
-    name: str = "credentials"
+    name = "credentials"
+
+    def __init__(self, plan: ContainerPlan) -> None:
+        self.plan = plan
 
     def describe(self) -> str:
-        return (
-            f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {self.plan.capabilities.bounding.mask}"
-        )
+        sets = self.plan.capabilities
+        return f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {sets.bounding.mask}"
 
     def run(self, bench: Bench) -> None:
-        os.close(bench.root)
-        credentials.drop_bounding_set(self.capabilities, self.last)
+        mask = int(self.plan.capabilities.bounding.mask, 16)
+        credentials.drop_bounding_set(mask)
         credentials.keep_capabilities_over_setuid(True)
         os.setgroups([group.gid for group in self.plan.supplementary_groups])
         gid, uid = self.plan.group.gid, self.plan.user.uid
@@ -368,18 +269,20 @@ class BecomeUser(NamedTuple):
         os.setresuid(uid, uid, uid)
         if not os.getcwd().startswith("/"):
             raise LaunchFailed("Can't start outside the container's root", step=self.name, hint="set workingDir to a directory")
-        credentials.capset(sum(1 << number for number in self.capabilities))
+        credentials.capset(mask)
         credentials.keep_capabilities_over_setuid(False)
         credentials.set_parent_death_signal(signal.SIGKILL)
         if self.plan.no_new_privs:
             credentials.set_no_new_privs()
 
 
-class Execute(NamedTuple):
+class Execute:
     """The last step never returns."""
 
-    command: Command
-    name: str = "exec"
+    name = "exec"
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
 
     def describe(self) -> str:
         return "execute " + " ".join(self.command.argv)
@@ -388,75 +291,33 @@ class Execute(NamedTuple):
         try:
             os.execve(bench.program, self.command.argv, self.command.env)
         except OSError as error:
-            message = f'Can\'t run "{self.command.argv[0]}": {error.strerror}'
-            if error.errno == errno.ENOENT:
-                raise CommandNotFound(message, hint="check the command and the image") from None
-            raise CommandNotExecutable(message, hint="check the file's mode, format and interpreter") from None
+            raise cannot_execute(self.command.argv[0], error) from None
 
 
-def container_steps(
-    plan: PodPlan, container: ContainerPlan, capabilities: frozenset[int], last: int, *, stdin: bool
-) -> list[Step]:
-    """The steps of one container, in order; `capabilities` are the numbers of its bounding set, `last` the kernel's newest."""
-    before_devices = [entry for entry in container.mounts if entry.target in ("/proc", "/dev")]
-    rest = [entry for entry in container.mounts if entry not in before_devices]
-    steps: list[Step] = [OwnSession(), AttachRoot(container.root), RealDirectories()]
-    steps += [AttachMount(entry) for entry in before_devices]
-    steps.append(BindDevices(container.devices))
-    steps += [AttachMount(entry) for entry in rest]
-    steps += shadow.container_steps(plan.sysctls)
-    steps += [ReadOnlyPaths(container.read_only_paths), MaskPaths(container.masked_paths)]
-    steps.append(PivotRoot(container.root.read_only))
+def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNotExecutable:
+    """What execve's refusal means, and whose exit code it is."""
+    message = f'Can\'t run "{program}": {error.strerror}'
+    if error.errno == errno.ENOENT:
+        return CommandNotFound(message, hint="check the command and the image")
+    return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
+
+
+def later_mounts(container: ContainerPlan) -> list[Mount]:
+    """The mounts that are not on the stage, in order."""
+    staged = staged_mounts(container.mounts)
+    return [entry for entry in container.mounts if entry not in staged]
+
+
+def container_steps(container: ContainerPlan, shadowed: tuple[str, ...], *, stdin: bool) -> list[Step[Bench]]:
+    """The steps, in order. `shadowed` are the paths below /proc/sys that are only shown."""
+    command, uid = container.command, container.user.uid
+    steps: list[Step[Bench]] = [CgroupNamespace(), AttachRoot(container.root), MoveKernelMounts()]
+    steps += [AttachMount(entry) for entry in later_mounts(container)]
+    if shadowed:
+        steps.append(ShowShadows(shadowed))
+    steps.append(PivotRoot())
     if container.root.read_only:
         steps.append(RootReadOnly())
-    uid = container.user.uid
-    steps.append(OpenTerminal(uid) if container.command.terminal else StandardStreams(uid, stdin))
-    steps += [
-        EnterDirectory(container.command.cwd, int(container.umask, 8)),
-        FindProgram(container.command),
-        BecomeUser(container, capabilities, last),
-        Execute(container.command),
-    ]
-    return steps
-
-
-def make_directory(root: int, path: str) -> None:
-    """Make the directory `path` and its parents inside the root; links of the image are followed inside it only."""
-    done = "/"
-    for part in path.strip("/").split("/"):
-        parent = openat2.open_in_root(root, done, os.O_PATH | os.O_DIRECTORY)
-        try:
-            os.mkdir(part, 0o755, dir_fd=parent)
-        except FileExistsError:
-            pass
-        finally:
-            os.close(parent)
-        done = f"{done.rstrip('/')}/{part}"
-
-
-def _make_file(root: int, path: str) -> None:
-    folder, _, name = path.rstrip("/").rpartition("/")
-    if folder:
-        make_directory(root, folder)
-    parent = openat2.open_in_root(root, folder or "/", os.O_PATH | os.O_DIRECTORY)
-    try:
-        os.mknod(name, 0o100644, dir_fd=parent)
-    except FileExistsError:
-        pass
-    finally:
-        os.close(parent)
-
-
-def _present(root: int, path: str) -> int:
-    """A descriptor of `path` in the root, or -1 where this kernel does not have it."""
-    try:
-        return openat2.open_in_root(root, path)
-    except FileNotFoundError:
-        return -1
-
-
-def _attach(descriptor: int, path: str) -> None:
-    target = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    mount.move_mount(descriptor, target, path)
-    os.close(target)
-    os.close(descriptor)
+    steps.append(OpenTerminal(uid) if command.terminal else StandardStreams(uid, stdin=stdin))
+    steps += [EnterDirectory(command.cwd, int(container.umask, 8)), FindProgram(command)]
+    return [*steps, BecomeUser(container), Execute(command)]

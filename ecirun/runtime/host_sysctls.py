@@ -7,35 +7,45 @@ last pod to end writes the old value back; after a crash the next ecirun command
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.errors import LaunchFailed
-from ecirun.linux import mount, openat2
+from ecirun.linux import mount, openat2, process
 from ecirun.plan.model import Sysctl
-from ecirun.runtime.state import STATE, write_file
-from ecirun.runtime.steps import Bench
+from ecirun.runtime.sandbox_steps import STATE_ON_BENCH, Bench
+from ecirun.runtime.state import locked, write_file
 from ecirun.runtime.sysctl_file import write_sysctl
 
-FOLDER = f"{STATE}/.sysctls"
+FOLDER = ".sysctls"
 
 
-class WriteHostSysctl(NamedTuple):
-    """Remember the host's value and write the pod's, before the pod has namespaces of its own."""
+class WriteHostSysctl:
+    """Remember the host's value and write the pod's, as seen from the host's network namespace."""
 
-    pod: str
-    sysctl: Sysctl
-    name: str = "host-sysctls"
+    name = "host-sysctls"
+
+    def __init__(self, pod: str, sysctl: Sysctl) -> None:
+        self.pod = pod
+        self.sysctl = sysctl
 
     def describe(self) -> str:
         return f'set the HOST\'s sysctl {self.sysctl.name} to "{self.sysctl.value}" until the pod ends'
 
     def run(self, bench: Bench) -> None:
-        with _locked(), _proc() as proc:
-            record = _read(self.sysctl.path) or {
+        own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        process.setns(bench.host_network, process.CLONE_NEWNET)
+        try:
+            self._write(f"{STATE_ON_BENCH}/{FOLDER}")
+        finally:
+            process.setns(own, process.CLONE_NEWNET)
+            os.close(own)
+
+    def _write(self, folder: str) -> None:
+        with locked(folder), _proc() as proc:
+            record = _read(folder, self.sysctl.path) or {
                 "original": _value(proc, self.sysctl.path),
                 "value": self.sysctl.value,
                 "pods": [],
@@ -49,38 +59,42 @@ class WriteHostSysctl(NamedTuple):
                     hint="stop that pod first",
                 )
             record["pods"].append(self.pod)
-            write_file(_file(self.sysctl.path), json.dumps(record))
+            write_file(_file(folder, self.sysctl.path), json.dumps(record))
             write_sysctl(proc, self.sysctl)
 
 
-def release(pod: str) -> None:
-    """Put back what `pod` was the last to hold. For the host's network namespace."""
-    if not os.path.isdir(FOLDER):
+def release(pod: str, state: str) -> None:
+    """Put back what `pod` was the last to hold. For the host's network namespace.
+
+    `state` is where this process sees the state folder.
+    """
+    folder = f"{state}/{FOLDER}"
+    if not os.path.isdir(folder):
         return
-    with _locked(), _proc() as proc:
-        for name in os.listdir(FOLDER):
+    with locked(folder), _proc() as proc:
+        for name in os.listdir(folder):
             path = name.replace(",", "/")
-            record = _read(path) if name != "lock" else None
+            record = _read(folder, path) if name != "lock" else None
             if record is None or pod not in record["pods"]:
                 continue
             record["pods"].remove(pod)
             if record["pods"]:
-                write_file(_file(path), json.dumps(record))
+                write_file(_file(folder, path), json.dumps(record))
                 continue
             write_sysctl(proc, Sysctl(path.replace("/", "."), record["original"], path, "host", ""))
-            os.unlink(_file(path))
-        if os.listdir(FOLDER) == ["lock"]:
-            os.unlink(f"{FOLDER}/lock")
-            os.rmdir(FOLDER)
+            os.unlink(_file(folder, path))
+        if os.listdir(folder) == ["lock"]:
+            os.unlink(f"{folder}/lock")
+            os.rmdir(folder)
 
 
-def _file(path: str) -> str:
-    return f"{FOLDER}/{path.replace('/', ',')}"
+def _file(folder: str, path: str) -> str:
+    return f"{folder}/{path.replace('/', ',')}"
 
 
-def _read(path: str) -> dict[str, Any] | None:
+def _read(folder: str, path: str) -> dict[str, Any] | None:
     try:
-        with open(_file(path)) as file:
+        with open(_file(folder, path)) as file:
             record: dict[str, Any] = json.load(file)
             return record
     except FileNotFoundError:
@@ -102,14 +116,3 @@ def _proc() -> Iterator[int]:
         yield proc
     finally:
         os.close(proc)
-
-
-@contextlib.contextmanager
-def _locked() -> Iterator[None]:
-    os.makedirs(FOLDER, 0o700, exist_ok=True)
-    lock = os.open(f"{FOLDER}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        os.close(lock)

@@ -1,38 +1,46 @@
-"""Small JSON messages over a SOCK_SEQPACKET pair, with descriptors beside them where needed."""
+"""Small JSON messages over sockets that keep their bounds, with descriptors beside them where needed.
+
+A plan may be larger than a message can be: it travels as a file in memory.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 from typing import Any
 
-LARGEST = 65536
+from ecirun.linux import sockets
+from ecirun.linux.sockets import Socket
+
+Message = dict[str, Any]
 
 
-def channel() -> tuple[socket.socket, socket.socket]:
-    """Two connected ends; both close on exec, so end-of-file from a child means that it executed its program."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-
-
-def send(end: socket.socket, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
-    """Send one message; a reader that is gone is no error."""
-    data = json.dumps(message).encode()
+def send(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> bool:
+    """Send one message; False when the reader is gone."""
     try:
-        socket.send_fds(end, [data], list(descriptors), socket.MSG_NOSIGNAL)
+        sockets.send(end, json.dumps(message).encode(), descriptors)
     except (BrokenPipeError, ConnectionResetError):
-        pass
+        return False
+    return True
 
 
-def receive(end: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
     """The next message and its descriptors; None when the other end is closed."""
     try:
-        data, descriptors, _flags, _address = socket.recv_fds(end, LARGEST, 4, socket.MSG_CMSG_CLOEXEC)
+        data, descriptors = sockets.receive(end)
     except ConnectionResetError:
-        return None, []
-    if not data:
-        return None, []
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-    message: dict[str, Any] = json.loads(data)
-    return message, descriptors
+        return None, ()
+    return (json.loads(data) if data else None), descriptors
+
+
+def in_memory(data: bytes) -> int:
+    """A descriptor of a file that exists only in memory and holds `data`."""
+    descriptor = os.memfd_create("ecirun", os.MFD_CLOEXEC)
+    while data:
+        data = data[os.write(descriptor, data) :]
+    return descriptor
+
+
+def read_memory(descriptor: int) -> bytes:
+    """What a file in memory holds."""
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)

@@ -8,47 +8,50 @@ which every entry is the real one, bound, beside the shadow files.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from ecirun.linux import mount, openat2
 from ecirun.plan.model import Sysctl
-from ecirun.runtime.steps import Bench, Step
+from ecirun.runtime import sandbox_steps, stage_steps
 
 SHADOWED = ("shadow", "host")
 
 
-class WriteShadow(NamedTuple):
+class WriteShadow:
     """Put the value on the bench (in the supervisor)."""
 
-    sysctl: Sysctl
-    name: str = "shadow-sysctls"
+    name = "shadow-sysctls"
+
+    def __init__(self, sysctl: Sysctl) -> None:
+        self.sysctl = sysctl
 
     def describe(self) -> str:
         return f'prepare shadow sysctl {self.sysctl.name} = "{self.sysctl.value}"'
 
-    def run(self, bench: Bench) -> None:
+    def run(self, bench: sandbox_steps.Bench) -> None:
         path = bench.at("sysctl", self.sysctl.path)
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
         with open(path, "w", opener=_new_file) as file:
             file.write("\t".join(self.sysctl.value.split()) + "\n")
 
 
-class ShowShadows(NamedTuple):
-    """Let the container's /proc/sys show them (in the child, after /proc is mounted)."""
+class ShowShadows:
+    """Let the container's /proc/sys show them (in the container's process, once /proc is there)."""
 
-    paths: tuple[str, ...]
-    name: str = "shadow-sysctls"
+    name = "show-sysctls"
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        self.paths = paths
 
     def describe(self) -> str:
         return "show " + ", ".join(self.paths) + " in /proc/sys"
 
-    def run(self, bench: Bench) -> None:
+    def run(self, bench: stage_steps.Bench) -> None:
         for path in self.paths:
             show(bench, path)
 
 
-def show(bench: Bench, path: str) -> None:
-    """Bind the bench's file over /proc/sys/`path`, covering its directory first when the key is not there."""
+def show(bench: stage_steps.Bench, path: str) -> None:
+    """Bind the supervisor's file over /proc/sys/`path`, covering its directory first when the key is not there."""
     directory = "proc/sys"
     parts = path.split("/")
     for part in parts[:-1]:
@@ -58,14 +61,14 @@ def show(bench: Bench, path: str) -> None:
         directory = deeper
     if not _exists(bench.root, f"proc/sys/{path}"):
         _cover(bench, directory, parts[directory.count("/") - 1 :])
-    source = mount.open_tree(bench.at("sysctl", path))
+    source = bench.mounts.pop(key_of(path))
     target = openat2.open_in_root(bench.root, f"proc/sys/{path}")
     mount.move_mount(source, target, path)
     os.close(target)
     os.close(source)
 
 
-def _cover(bench: Bench, directory: str, missing: list[str]) -> None:
+def _cover(bench: stage_steps.Bench, directory: str, missing: list[str]) -> None:
     """Cover `directory` of the container's /proc/sys with a copy that has room for the path `missing`."""
     real = openat2.open_in_root(bench.root, directory, os.O_RDONLY | os.O_DIRECTORY)
     entries = [(name, os.stat(name, dir_fd=real, follow_symlinks=False).st_mode) for name in os.listdir(real)]
@@ -86,6 +89,7 @@ def _cover(bench: Bench, directory: str, missing: list[str]) -> None:
             deeper = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
             os.close(parent)
             parent = deeper
+    mount.mount_setattr(cover, add=mount.MOUNT_ATTR_RDONLY, what=directory)
     os.close(parent)
     os.close(cover)
     os.close(real)
@@ -110,12 +114,11 @@ def _new_file(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_EXCL | os.O_CLOEXEC, 0o644)
 
 
-def pod_steps(sysctls: tuple[Sysctl, ...]) -> list[Step]:
-    """The supervisor's part."""
-    return [WriteShadow(sysctl) for sysctl in sysctls if sysctl.scope in SHADOWED]
+def shadowed(sysctls: tuple[Sysctl, ...]) -> tuple[str, ...]:
+    """The paths below /proc/sys of the sysctls that a container is only shown."""
+    return tuple(sysctl.path for sysctl in sysctls if sysctl.scope in SHADOWED)
 
 
-def container_steps(sysctls: tuple[Sysctl, ...]) -> list[Step]:
-    """The child's part."""
-    paths = tuple(sysctl.path for sysctl in sysctls if sysctl.scope in SHADOWED)
-    return [ShowShadows(paths)] if paths else []
+def key_of(path: str) -> str:
+    """The name under which the supervisor sends the file of a shadow to a container's process."""
+    return f"sysctl:{path}"

@@ -1,7 +1,8 @@
 """The state folder /run/ecirun: one folder per pod, held by a lock for as long as its supervisor lives.
 
 A lock tells life from death better than a pid does: the kernel drops it with the last process that has it, and nobody can
-take a stale one for a live one. Every file is written beside its place and renamed into it.
+take a stale one for a live one. Every file is written beside its place and renamed into it. The folder is the only truth: a
+pod that ended keeps its folder, with its last state and its logs, until it is removed.
 """
 
 from __future__ import annotations
@@ -11,102 +12,158 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ecirun.errors import HostUnsupported, PodNameTaken
 
 STATE = "/run/ecirun"
+ENDED = ("Succeeded", "Failed")
 
 
 class PodFolder:
-    """The folder of a pod that this process (and whom it forks) holds the lock of."""
+    """The folder of a pod that this process holds the lock of."""
 
-    def __init__(self, name: str, lock: int) -> None:
-        self.name = name
+    def __init__(self, path: str, lock: int) -> None:
+        self.path = path
         self.lock = lock
 
-    @property
-    def path(self) -> str:
-        """Where the folder is."""
-        return f"{STATE}/{self.name}"
-
-    def write(self, name: str, document: dict[str, Any]) -> None:
-        """Write one JSON file atomically."""
-        write_file(f"{self.path}/{name}", json.dumps(document, indent=1) + "\n")
+    def write(self, name: str, text: str) -> None:
+        """Write one file atomically. Raises OSError."""
+        write_file(f"{self.path}/{name}", text)
 
     def remove(self) -> None:
         """Take the folder away; the lock goes last, with the process."""
         remove_folder(self.path)
 
 
-def create(name: str) -> PodFolder:
-    """A new folder for a pod of that name.
+class PodRecord(NamedTuple):
+    """A pod as its folder shows it. `state` is its state.json, empty while it is being launched."""
 
-    Raises PodNameTaken when a pod of that name runs, HostUnsupported without the right to write.
+    name: str
+    alive: bool
+    state: dict[str, Any]
+
+    @property
+    def lost(self) -> bool:
+        """Whether its supervisor died before it could say how the pod ended."""
+        return not self.alive and self.state.get("phase") not in ENDED
+
+
+def create(root: str, name: str) -> PodFolder:
+    """A new folder for a pod of that name in the state folder `root`.
+
+    Raises PodNameTaken when there is one, HostUnsupported without the right to write.
     """
+    draft = f"{root}/.new-{os.getpid()}"
     try:
-        os.makedirs(STATE, 0o700, exist_ok=True)
-        draft = f"{STATE}/.new-{os.getpid()}"
         remove_folder(draft)
-        os.makedirs(f"{draft}/mnt", 0o700)
+        os.makedirs(f"{draft}/log", 0o700)
         lock = os.open(f"{draft}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except PermissionError as error:
         raise HostUnsupported(f"Can't write {error.filename}: {error.strerror}", hint="run ecirun as root") from None
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        os.rename(draft, f"{STATE}/{name}")
+        os.rename(draft, f"{root}/{name}")
     except OSError:
         os.close(lock)
         remove_folder(draft)
-        raise PodNameTaken(
-            f'Can\'t start pod "{name}": a pod of that name runs already', hint="give this one another name with --name"
-        ) from None
-    return PodFolder(name, lock)
+        raise _name_taken(root, name) from None
+    return PodFolder(f"{root}/{name}", lock)
+
+
+def _name_taken(root: str, name: str) -> PodNameTaken:
+    record = read(root, name)
+    if record is not None and not record.alive:
+        return PodNameTaken(
+            f'Can\'t start pod "{name}": the folder of an earlier pod of that name is still there',
+            hint=f"remove it with `ecirun rm {name}`, or give this one another name with --name",
+        )
+    return PodNameTaken(
+        f'Can\'t start pod "{name}": a pod of that name runs already', hint="give this one another name with --name"
+    )
 
 
 def write_file(path: str, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, whole."""
+    """Write a file so that a reader sees the old one or the new one, whole. Raises OSError."""
     draft = f"{path}.new-{os.getpid()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, text.encode())
+        data = text.encode()
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.replace(draft, path)
+    except OSError:
+        os.unlink(draft)
+        raise
     finally:
         os.close(descriptor)
-    os.replace(draft, path)
 
 
-def lost_pods() -> Iterator[PodFolder]:
-    """The folders whose supervisor is gone, each locked by this process while the caller cleans up after it."""
+def names(root: str = STATE) -> list[str]:
+    """The names of the pods that have a folder."""
     try:
-        names = sorted(os.listdir(STATE))
+        return sorted(name for name in os.listdir(root) if not name.startswith("."))
     except (FileNotFoundError, PermissionError):
-        return
-    for name in names:
-        if name == ".network" or name.startswith(".sysctl"):
-            continue
-        lock = _take_lock(name)
-        if lock >= 0:
-            try:
-                yield PodFolder(name, lock)
-            finally:
-                os.close(lock)
+        return []
 
 
-def _take_lock(name: str) -> int:
+def read(root: str, name: str) -> PodRecord | None:
+    """The pod of that name, or None."""
     try:
-        lock = os.open(f"{STATE}/{name}/lock", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(f"{root}/{name}/lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        # A draft gets its lock right after it is made, and names the process that makes it. A named folder came into being
-        # with its lock and loses it last, so one without is half removed.
-        if not name.startswith(".new-") or not os.path.exists(f"/proc/{name[5:]}"):
-            remove_folder(f"{STATE}/{name}")
-        return -1
+        return None
+    try:
+        alive = not _lock_now(lock)
+    finally:
+        os.close(lock)
+    return PodRecord(name, alive, _state(f"{root}/{name}"))
+
+
+def _lock_now(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(lock)
-        return -1
-    return lock
+        return False
+    return True
+
+
+def _state(path: str) -> dict[str, Any]:
+    try:
+        with open(f"{path}/state.json") as file:
+            state = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def lost_pods(root: str = STATE) -> Iterator[tuple[PodRecord, PodFolder]]:
+    """The pods whose supervisor is gone, each locked by this process while the caller cleans up after it."""
+    try:
+        found = sorted(os.listdir(root))
+    except (FileNotFoundError, PermissionError):
+        return
+    for name in found:
+        if name.startswith(".") and not name.startswith(".new-"):
+            continue
+        path = f"{root}/{name}"
+        try:
+            lock = os.open(f"{path}/lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            # A named folder came into being with its lock and loses it last, so one without is half removed. A draft gets
+            # its lock right after it is made, and names the process that makes it.
+            if not name.startswith(".new-") or not os.path.exists(f"/proc/{name[5:]}"):
+                remove_folder(path)
+            continue
+        try:
+            if _lock_now(lock):
+                record = PodRecord(name, False, _state(path))
+                if name.startswith(".new-"):
+                    remove_folder(path)
+                elif record.lost:
+                    yield record, PodFolder(path, lock)
+        finally:
+            os.close(lock)
 
 
 def remove_folder(path: str) -> None:
@@ -120,7 +177,26 @@ def remove_folder(path: str) -> None:
         os.rmdir(path)
 
 
-def remove_if_empty() -> None:
+def remove_if_empty(root: str = STATE) -> None:
     """Leave nothing behind when no pod is left."""
     with contextlib.suppress(OSError):
-        os.rmdir(STATE)
+        os.rmdir(root)
+
+
+@contextlib.contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """One process at a time: a lock file in `folder`, which is made. Who empties the folder may remove it under the lock."""
+    while True:
+        os.makedirs(folder, 0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(f"{folder}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # The folder may have been removed while we waited; then this lock guards nothing.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), os.stat(f"{folder}/lock")):
+                    break
+            os.close(lock)
+    try:
+        yield
+    finally:
+        os.close(lock)

@@ -1,55 +1,74 @@
 """A launch step: a small object that can say what it does, and do it.
 
-The pod's steps run in the supervisor, a container's steps in its child. `--dry-run` prints the same list that a launch runs.
+Steps run in two kinds of process: the supervisor's make what the pod shares, a container's make that container. The same
+lists are what `--dry-run` prints.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
+import signal
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from ecirun.errors import EcirunError, LaunchFailed
 
-
-class Bench:
-    """What the steps of one pod or container share: the private work mount, and descriptors that later steps need.
-
-    `path` is a tmpfs that exists only in the supervisor's mount namespace and its children's. `root` is the container's
-    root mount.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.root = -1
-        self.program = ""
-        self.terminal = -1
-
-    def at(self, *parts: str) -> str:
-        """A path on the bench."""
-        return os.path.join(self.path, *parts)
+Bench = TypeVar("Bench", contravariant=True)
 
 
-class Step(Protocol):
-    """One step of a launch."""
+class Step(Protocol[Bench]):
+    """One step of a launch. The bench holds what the steps of one process hand to each other."""
 
-    @property
-    def name(self) -> str:
-        """A stable word for messages, tests and fault injection."""
-        ...
+    name: str  # a stable word for messages, tests and fault injection
 
     def describe(self) -> str:
         """One line of prose."""
         ...
 
-    def run(self, bench: Bench) -> None:
+    def run(self, bench: Bench, /) -> None:
         """Do it. Raises OSError or EcirunError."""
         ...
 
 
-def failure(step: Step, error: Exception) -> EcirunError:
+class Fault(NamedTuple):
+    """A fault that a test asks for: what happens in the step of that name ("kill", or the name of an errno)."""
+
+    step: str = ""
+    kind: str = ""
+
+    def happen(self) -> None:
+        """Die, or fail as a system call would."""
+        if self.kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        import errno
+
+        code = getattr(errno, self.kind)
+        raise OSError(code, os.strerror(code))
+
+
+NO_FAULT = Fault()
+AnyBench = TypeVar("AnyBench")
+
+
+def run_steps(
+    steps: Sequence[Step[AnyBench]], bench: AnyBench, say: Callable[[str], None] | None = None, fault: Fault = NO_FAULT
+) -> None:
+    """Run the steps in order, each announced to `say`. Raises EcirunError for the one that fails."""
+    for step in steps:
+        if say:
+            say(step.describe())
+        try:
+            if step.name == fault.step:
+                fault.happen()
+            step.run(bench)
+        except EcirunError:
+            raise
+        except (OSError, ValueError) as error:
+            raise failure(step, error) from None
+
+
+def failure(step: Step[AnyBench], error: Exception) -> EcirunError:
     """The error of a step as the user shall read it."""
-    if isinstance(error, EcirunError):
-        return error
     if isinstance(error, OSError):
         what = f" ({error.filename})" if error.filename else ""
         return LaunchFailed(f"Can't {step.describe()}: {error.strerror}{what}", step=step.name, hint=_hint(error))

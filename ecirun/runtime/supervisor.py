@@ -1,193 +1,212 @@
-"""The supervisor: one small process per pod. It makes the sandbox, starts the container, and cleans up.
+"""The supervisor: one small process per pod. It makes a sandbox ahead, runs the pod in it, and cleans up.
 
-    client                          supervisor                              container (PID 1 of its namespace)
-    1. socketpair, fork  ───────▶   own session
-                                    2. the pod's steps (namespaces, sysctls, …)
-                                    3. clone3  ─────────────────────────▶   the container's steps
-    {"step": …} with -v  ◀───────   ◀── {"step": …} ─────────────────────
-                                    ◀── {"error": …} and exit ───────────   a step failed: nothing ran
-                                    ◀── {"terminal": true} + descriptor ─   with -t
-                                    ◀── end of file ─────────────────────   exec succeeded (the socket closes on exec)
-    {"started": pid}     ◀───────
-    {"signal": n}        ───────▶   pidfd_send_signal
-                                    4. waits for the pidfd and the client
-    {"exited": code, …}  ◀───────   5. takes the pod's folder and bridge away
+    client                              supervisor
+                                        1. the sandbox steps; a process that can become a container
+    {"launch": …} + plan, streams ───▶  2. the pod's folder, the pod's steps
+    {"step": …} with -v           ◀───
+    {"terminal"}, {"started"}     ◀───  3. the containers (see `container_process`, `pod_run`)
+    {"note"}, {"warning"}         ◀───
+    {"signal"}, {"stop"}, {"exec"}───▶
+    {"ended": …} or {"error": …}  ◀───  4. everything is taken away
 
-If the client goes, the supervisor sees end-of-file, kills the container and cleans up. If the supervisor is killed, the
-container dies by PDEATHSIG and with it its PID namespace; the next ecirun command takes the folder away.
+Others connect to control.sock in the pod's folder and may ask for `exec`, `stop` and `wait`. If the client of a pod that is
+not detached goes, the supervisor ends the pod. If the supervisor is killed, the containers die by PDEATHSIG and with them
+their PID namespaces; the next ecirun command cleans up after it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import json
 import os
-import select
 import signal
-import socket
-from typing import Any, NamedTuple
 
 from ecirun.errors import EcirunError
-from ecirun.linux import credentials, mount, proc, process
-from ecirun.plan.model import PodPlan
-from ecirun.policy.capabilities import NUMBERS
-from ecirun.runtime import bridge, host_sysctls, messages, state
-from ecirun.runtime.container_steps import OpenTerminal, container_steps
+from ecirun.linux import cgroup, process, sockets
+from ecirun.linux.sockets import Socket
+from ecirun.plan.model import Groundwork, PodPlan, from_plain
+from ecirun.runtime import bridge, container_process, host_sysctls, messages, state
+from ecirun.runtime.container_run import ContainerRun
+from ecirun.runtime.loop import Loop
+from ecirun.runtime.messages import Message
+from ecirun.runtime.pod_run import PodRun, Request, Sandbox, discard
 from ecirun.runtime.pod_steps import pod_steps
-from ecirun.runtime.steps import Bench, Step, failure
+from ecirun.runtime.sandbox_steps import STATE_ON_BENCH, Bench, remove_group, sandbox_steps
+from ecirun.runtime.stage_steps import stage_steps
+from ecirun.runtime.steps import Fault, run_steps
 
-CONTAINER_NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWCGROUP
-
-
-class Request(NamedTuple):
-    """What the client asks for."""
-
-    plan: PodPlan
-    stdin: bool
-    verbose: bool
+CONTROL = "control.sock"
 
 
-def supervise(request: Request, folder: state.PodFolder, client: socket.socket) -> None:
-    """Run the pod and report to the client; returns when it has ended and everything is taken away."""
-    os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_IGN)
-    gc.disable()
-    host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+def supervise(client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.Hierarchy, ...], fault: Fault) -> None:
+    """Be a supervisor; never returns. For a new process."""
     try:
-        last = _launch_and_wait(request, folder, client)
-    except (OSError, EcirunError) as error:
-        last = _as_message(error)
-    process.setns(host_network, process.CLONE_NEWNET)
-    give_back(request.plan.name)
-    _leave(folder)
-    messages.send(client, last)
-
-
-def give_back(pod: str) -> None:
-    """Undo what a pod changed on the host; there is nothing to undo unless it had a bridge or `--sysctls host`."""
-    bridge.release(pod)
-    host_sysctls.release(pod)
-
-
-def _leave(folder: state.PodFolder) -> None:
-    """Take the folder away; the work mount on it is seen by nobody else and goes first."""
-    try:
-        mount.umount2(f"{folder.path}/mnt", mount.MNT_DETACH)
-    except OSError:
-        pass  # not mounted: the launch did not come that far
-    folder.remove()
-
-
-def all_steps(plan: PodPlan, *, stdin: bool) -> list[Step]:
-    """Every step of the launch in order, as `--dry-run` prints them."""
-    steps = pod_steps(plan, state.STATE)
-    for container in plan.containers:
-        steps += container_steps(plan, container, frozenset(), 0, stdin=stdin)
-    return steps
-
-
-def _launch_and_wait(request: Request, folder: state.PodFolder, client: socket.socket) -> dict[str, Any]:
-    plan = request.plan
-    container = plan.containers[0]
-    last_capability = proc.cap_last_cap()
-    numbers = frozenset(NUMBERS[name] for name in container.capabilities.bounding.names)
-    inside = container_steps(plan, container, numbers, last_capability, stdin=request.stdin)
-    bench = Bench(f"{folder.path}/mnt")
-    for step in pod_steps(plan, state.STATE):
-        if request.verbose:
-            messages.send(client, {"step": step.describe()})
-        try:
-            step.run(bench)
-        except (OSError, EcirunError) as error:
-            raise failure(step, error) from None
-    ours, theirs = messages.channel()
-    pid, pidfd = process.clone3(CONTAINER_NAMESPACES)
-    if pid == 0:
-        _become_container(inside, bench, theirs, request.verbose)
-    theirs.close()
-    folder.write("state.json", {"schema_version": 1, "pid": pid, "supervisor": os.getpid(), "phase": "Running"})
-    refusal = _until_exec(ours, client)
-    if refusal is not None:
-        os.waitpid(pid, 0)
-        return refusal
-    _forget_streams()
-    messages.send(client, {"started": pid})
-    return _wait(pid, pidfd, client)
-
-
-def _become_container(steps: list[Step], bench: Bench, supervisor: socket.socket, verbose: bool) -> None:
-    """Never returns: it executes the workload, or says which step failed and exits."""
-    try:
-        # Only ourselves may look at us until exec: later, others may join the namespaces.
-        credentials.set_dumpable(False)
-        for step in steps:
-            if verbose:
-                messages.send(supervisor, {"step": step.describe()})
-            try:
-                step.run(bench)
-            except (OSError, EcirunError, ValueError) as error:
-                messages.send(supervisor, _as_message(failure(step, error)))
-                os._exit(125)
-            if isinstance(step, OpenTerminal):
-                messages.send(supervisor, {"terminal": True}, (bench.terminal,))
-                os.close(bench.terminal)
+        gc.disable()
+        _own_session(client)
+        _Supervisor(client, groundwork, hierarchies, fault).run()
     finally:
-        os._exit(125)
+        os._exit(0)
 
 
-def _until_exec(child: socket.socket, client: socket.socket) -> dict[str, Any] | None:
-    """Pass on what the child says until its end closes. Returns the error message, or None when the program runs."""
-    error = None
-    while True:
-        message, descriptors = messages.receive(child)
-        if message is None:
-            child.close()
-            return error
-        if "error" in message:
-            error = message
-        else:
-            messages.send(client, message, tuple(descriptors))
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
-def _wait(pid: int, pidfd: int, client: socket.socket) -> dict[str, Any]:
-    """Wait for the container's end, passing signals on; the client's end is the container's end."""
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    poll.register(client, select.POLLIN)
-    while True:
-        ready = {descriptor for descriptor, _event in poll.poll()}
-        if client.fileno() in ready:
-            message, _descriptors = messages.receive(client)
-            if message is None:
-                poll.unregister(client)
-            _send_signal(pidfd, message["signal"] if message else signal.SIGKILL)
-        if pidfd in ready:
-            _pid, status = os.waitpid(pid, 0)
-            os.close(pidfd)
-            code = os.waitstatus_to_exitcode(status)
-            return {"exited": code if code >= 0 else 128 - code, "signal": -code if code < 0 else None}
-
-
-def _send_signal(pidfd: int, number: int) -> None:
-    try:
-        signal.pidfd_send_signal(pidfd, number)
-    except ProcessLookupError:
-        pass
-
-
-def _forget_streams() -> None:
-    """Close the workload's streams here, or their readers would wait for the supervisor too."""
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+def _own_session(client: Socket) -> None:
+    """Nothing ties it to whoever started ecirun: no terminal, no streams, no descriptors."""
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    null = os.open("/dev/null", os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-    os.close(null)
+    process.close_range(3, client.fileno() - 1)
+    process.close_range(client.fileno() + 1, 0xFFFFFFFF)
 
 
-def _as_message(error: Exception) -> dict[str, Any]:
-    if isinstance(error, EcirunError):
-        kind, message, hint, step = type(error).__name__, error.message, error.hint, getattr(error, "step", "")
-    else:
-        kind, message, hint, step = "LaunchFailed", f"Can't launch the pod: {error}", "", ""
-    return {"error": kind, "message": message, "hint": hint, "step": step}
+class _Supervisor:
+    """One pod's supervisor."""
+
+    def __init__(self, client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.Hierarchy, ...], fault: Fault) -> None:
+        self.client = client
+        self.groundwork = groundwork
+        self.hierarchies = hierarchies
+        self.fault = fault
+        self.bench = Bench(os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        self.loop = Loop()
+        self.folder: state.PodFolder | None = None
+        self.name = ""
+        self.detached = False
+        self.waiting: list[Socket] = []
+
+    def run(self) -> None:
+        """The whole life."""
+        sandbox: Sandbox | None = None
+        failed: Exception | None = None
+        try:
+            sandbox = self._make_sandbox()
+        except (OSError, EcirunError) as error:
+            failed = error
+        message, descriptors = messages.receive(self.client)
+        last: Message | None = None
+        if message is not None:
+            try:
+                if failed:
+                    raise failed
+                assert sandbox is not None
+                last = self._run_pod(Request(message, descriptors), sandbox)
+            except (OSError, EcirunError) as error:
+                last = container_process.error_message(error)
+        self._clean_up(sandbox, last)
+
+    def _make_sandbox(self) -> Sandbox:
+        run_steps(sandbox_steps(self.hierarchies), self.bench, fault=self.fault)
+        child = container_process.start(self.groundwork, self.fault)
+        group = None
+        if self.bench.group is not None:
+            group = cgroup.child(self.bench.group, "0")
+            cgroup.add(group, child.pid)
+        return Sandbox(self.bench, self.groundwork, child, group)
+
+    def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
+        text = messages.read_memory(request.plan_file)
+        plan: PodPlan = from_plain(PodPlan, json.loads(text))
+        self.detached = request.detached
+        self.folder = state.create(STATE_ON_BENCH, plan.name)
+        self.name = plan.name
+        self.folder.write("plan.json", text.decode())
+        say = None
+        if request.verbose:
+            say = self._say
+            for made in sandbox_steps(self.hierarchies):
+                say(made.describe())
+            for staged in stage_steps(self.groundwork):
+                say(staged.describe())
+        run_steps(pod_steps(plan), self.bench, say, request.fault)
+        pod = PodRun(plan, request, sandbox, self.folder, self.loop, self.client)
+        control = self._listen(pod)
+        pod.begin()
+        self.loop.run()
+        control.close()
+        pod.collect()
+        if self.detached and pod.launched:
+            pod.save_end()
+        else:
+            self.folder.remove()
+            self.folder = None
+        return pod.outcome()
+
+    def _say(self, text: str) -> None:
+        messages.send(self.client, {"step": text})
+
+    def _listen(self, pod: PodRun) -> Socket:
+        assert self.folder is not None
+        folder = os.open(self.folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        control = sockets.listen(folder, CONTROL)
+        os.close(folder)
+        self.loop.on_readable(control.fileno(), lambda: self._accept(pod, control))
+        self.loop.on_readable(self.client.fileno(), lambda: self._hear(pod, self.client))
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, lambda _number, _frame: pod.end("Killed"))
+        return control
+
+    def _accept(self, pod: PodRun, control: Socket) -> None:
+        end = sockets.accept(control)
+        self.loop.on_readable(end.fileno(), lambda: self._hear(pod, end))
+
+    def _hear(self, pod: PodRun, end: Socket) -> None:
+        """One message of the client's or of another connection."""
+        message, descriptors = messages.receive(end)
+        if message is None:
+            self.loop.on_readable(end.fileno(), None)
+            if end is not self.client:
+                end.close()
+                self.waiting = [other for other in self.waiting if other is not end]
+            elif not self.detached or not pod.launched:
+                pod.kill_all()
+            return
+        try:
+            self._obey(pod, end, message, descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _obey(self, pod: PodRun, end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
+        if "exec" in message:
+            self._execute(pod, message["exec"], descriptors)
+        elif "signal" in message:
+            for run in pod.signalled():
+                run.signal(message["signal"])
+        elif "stop" in message:
+            pod.stop(message["stop"])
+        if "wait" in message:
+            self.waiting.append(end)
+
+    def _execute(self, pod: PodRun, request: Message, descriptors: tuple[int, ...]) -> None:
+        run = self._running(pod, request.pop("container", ""))
+        if isinstance(run, ContainerRun):
+            run.execute(request, descriptors)
+            return
+        status = sockets.adopt(os.dup(descriptors[0]))
+        messages.send(status, {"error": "NotRunning", "message": run, "hint": "", "step": "exec"})
+        status.close()
+
+    def _running(self, pod: PodRun, name: str) -> ContainerRun | str:
+        """The container to execute in, or why there is none."""
+        for run in pod.runs:
+            if run.name == name or (not name and run.plan.role == "app"):
+                return run if run.is_running else f'Can\'t execute in container "{run.name}": it is not running'
+        names = ", ".join(run.name for run in pod.runs)
+        return f'Can\'t find container "{name}" in pod "{pod.plan.name}": it has {names}'
+
+    def _clean_up(self, sandbox: Sandbox | None, last: Message | None) -> None:
+        """Give back what the host lent, and only then say how it ended."""
+        if sandbox is not None and sandbox.process is not None:
+            discard(sandbox.process)
+        process.setns(self.bench.host_network, process.CLONE_NEWNET)
+        if self.name:
+            bridge.release(self.name, STATE_ON_BENCH)
+            host_sysctls.release(self.name, STATE_ON_BENCH)
+        if self.folder is not None and not (self.detached and last and "exited" in last):
+            self.folder.remove()
+        remove_group(self.bench.group)
+        if last is not None:
+            for end in (self.client, *self.waiting):
+                messages.send(end, {"ended": last})

@@ -38,9 +38,13 @@ def eventually(condition) -> bool:
     return False
 
 
+def child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
 def supervisor_of(client: int) -> int:
-    children = Path(f"/proc/{client}/task/{client}/children").read_text().split()
-    return int(children[0])
+    """client → launcher → supervisor"""
+    return child_of(child_of(client))
 
 
 TRAPPING = "trap 'echo {0}; exit 7' {0}; echo ready; while :; do sleep 0.05; done"
@@ -65,7 +69,7 @@ def test_a_second_control_c_kills(pod_file):
 def test_after_sigterm_the_grace_period_ends_in_a_kill(pod_file):
     pod = Started(pod_file(pod="terminationGracePeriodSeconds: 1"), "echo ready; sleep 1000")
     pod.process.send_signal(signal.SIGTERM)
-    assert pod.end() == (137, b"", b"ecirun: still running 1 s after SIGTERM: killed the workload\n")
+    assert pod.end() == (137, b"", b"ecirun: still running 1 s after the stop signal: killed\n")
 
 
 def test_when_the_client_is_killed_everything_ends(pod_file, ecirun):

@@ -1,0 +1,196 @@
+"""Control groups of version 1, of version 2, and of both at once (cgroups(7), Documentation/admin-guide/cgroup-v2.rst).
+
+A group that is asked for is made in every hierarchy that has one of the wanted controllers, beneath the group in which this
+process is, so that whoever limits ecirun limits its pods too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+WANTED = ("cpu", "cpuacct", "devices", "memory", "pids")
+
+
+class Hierarchy(NamedTuple):
+    """One mounted hierarchy: the folder below which groups are made, the controllers that they can have, its mount point."""
+
+    folder: str
+    controllers: frozenset[str]
+    version: int
+    mount: str
+
+
+class Group(NamedTuple):
+    """One group, seen as the folder of each of its controllers; the key `2` is its folder in the version 2 hierarchy."""
+
+    folders: Mapping[str, str]
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Its folders, each once."""
+        return tuple(dict.fromkeys(self.folders.values()))
+
+    def version_2(self, controller: str) -> bool:
+        """Whether the controller is one of version 2, which names its files differently."""
+        return controller in self.folders and self.folders[controller] == self.folders.get("2")
+
+
+def hierarchies() -> tuple[Hierarchy, ...]:
+    """The hierarchies in which this process may make groups."""
+    with open("/proc/self/cgroup") as file:
+        own = dict(_own_path(line) for line in file.read().splitlines())
+    with open("/proc/self/mountinfo") as file:
+        mounts = [_cgroup_mount(line) for line in file]
+    found: dict[str, Hierarchy] = {}
+    for mount in mounts:
+        if mount is None:
+            continue
+        point, root, kind, options = mount
+        if kind == "cgroup2":
+            hierarchy = _version_2(point, _below(point, root, own.get("", "/")))
+        else:
+            controllers = options & set(WANTED)
+            path = next((path for names, path in own.items() if options & set(names.split(","))), "/")
+            hierarchy = Hierarchy(_below(point, root, path), frozenset(controllers), 1, point)
+        if (hierarchy.controllers or hierarchy.version == 2) and os.access(hierarchy.folder, os.W_OK):
+            found.setdefault(",".join(sorted(hierarchy.controllers)) or "2", hierarchy)
+    return tuple(found.values())
+
+
+def _own_path(line: str) -> tuple[str, str]:
+    _number, names, path = line.split(":", 2)
+    return names, path
+
+
+def _cgroup_mount(line: str) -> tuple[str, str, str, set[str]] | None:
+    """(mount point, root, type, controllers) of a cgroup mount's line of mountinfo (proc_pid_mountinfo(5)), else None."""
+    if " - cgroup" not in line:
+        return None
+    before, after = line.split(" - ", 1)
+    root, point = before.split()[3:5]
+    kind, _source, options = after.split()[:3]
+    return point, root, kind, set(options.split(","))
+
+
+def _below(point: str, root: str, path: str) -> str:
+    """The folder below the mount point of the group `path`; `root` is what of the hierarchy is mounted there."""
+    inside = path.removeprefix(root.rstrip("/")) if path.startswith(root) else "/"
+    return point if "/.." in inside or inside == "/" else point + inside
+
+
+def _version_2(point: str, folder: str) -> Hierarchy:
+    """The nearest ancestor whose groups have controllers: one that holds processes cannot have such groups itself."""
+    at = folder
+    while True:
+        controllers = _words(f"{at}/cgroup.subtree_control") & set(WANTED)
+        if controllers:
+            return Hierarchy(at, frozenset(controllers), 2, point)
+        if at == point or len(at) < len(point):
+            return Hierarchy(folder, frozenset(), 2, point)
+        at = os.path.dirname(at)
+
+
+def _words(path: str) -> set[str]:
+    try:
+        with open(path) as file:
+            return set(file.read().split())
+    except OSError:
+        return set()
+
+
+def create(where: Iterable[Hierarchy], path: str) -> Group:
+    """A new group at `path` (of one or more parts) in every hierarchy; parents are made. Raises OSError."""
+    folders: dict[str, str] = {}
+    for hierarchy in where:
+        folder = f"{hierarchy.folder}/{path}"
+        _make(hierarchy, folder)
+        for controller in hierarchy.controllers:
+            folders[controller] = folder
+        if hierarchy.version == 2:
+            folders["2"] = folder
+    return Group(folders)
+
+
+def child(group: Group, name: str) -> Group:
+    """A new group below `group`, which itself must hold no process."""
+    if "2" in group.folders:
+        enable(group.folders["2"], (name for name in group.folders if name != "2" and group.version_2(name)))
+    folders = {key: f"{folder}/{name}" for key, folder in group.folders.items()}
+    for place in dict.fromkeys(folders.values()):
+        os.mkdir(place, 0o755)
+    return Group(folders)
+
+
+def _make(hierarchy: Hierarchy, folder: str) -> None:
+    parent = os.path.dirname(folder)
+    while True:
+        try:
+            os.makedirs(parent, 0o755, exist_ok=True)
+            if hierarchy.version == 2 and parent != hierarchy.folder:
+                enable(parent, hierarchy.controllers)
+            os.mkdir(folder, 0o755)
+        except FileNotFoundError:
+            continue  # Somebody else's last group below the parent went, and the parent with it.
+        return
+
+
+def enable(folder: str, controllers: Iterable[str]) -> None:
+    """Let the groups below a version 2 group have the controllers."""
+    text = " ".join(f"+{name}" for name in sorted(controllers))
+    if text:
+        write(f"{folder}/cgroup.subtree_control", text)
+
+
+def add(group: Group, pid: int) -> None:
+    """Move a process into the group."""
+    for place in group.places:
+        write(f"{place}/cgroup.procs", str(pid))
+
+
+def write(path: str, value: str) -> None:
+    """Write one file of a group."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, value.encode())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str) -> str:
+    """The text of one file of a group; empty where the kernel does not have it."""
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def processes(group: Group) -> list[int]:
+    """The processes of the group, those of groups below it not among them."""
+    for place in group.places:
+        return [int(word) for word in read(f"{place}/cgroup.procs").split()]
+    return []
+
+
+def remove(group: Group) -> bool:
+    """Remove the group and those below it. Whether it is gone."""
+    return all([remove_folder(place) for place in group.places])
+
+
+def remove_folder(folder: str) -> bool:
+    """Remove a group's folder with those below it; whether it is gone. Processes in it keep it."""
+    try:
+        names = [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return True
+    gone = all([remove_folder(f"{folder}/{name}") for name in names])
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return gone

@@ -1,0 +1,154 @@
+"""The process that becomes a container's PID 1.
+
+    supervisor                                  container's process
+    1. clone3 with a PID and a mount namespace  2. the stage steps
+    3. into the container's control group
+    {"name": …} + plan, streams, mounts  ───▶   4. the container's steps
+                                       ◀───     {"step": …} with -v
+                                       ◀───     {"terminal": true} + descriptor with a terminal
+                                       ◀───     {"error": …} and exit: a step failed, the program did not run
+                                       ◀───     end of file: the socket closed on exec, the program runs
+
+Steps 1 to 3 may come long before step 4. Nothing in the process may import, log or take a lock.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+from typing import Any, NamedTuple
+
+from ecirun.errors import EcirunError
+from ecirun.linux import process, sockets
+from ecirun.linux.sockets import Socket
+from ecirun.plan.model import POD_IP, Command, ContainerPlan, Groundwork, from_plain
+from ecirun.runtime import messages
+from ecirun.runtime.container_steps import container_steps
+from ecirun.runtime.messages import Message
+from ecirun.runtime.stage_steps import Bench, stage_steps
+from ecirun.runtime.steps import Fault, run_steps
+
+STREAMS = 3
+
+
+class ContainerProcess(NamedTuple):
+    """A process that waits for its container, as its supervisor holds it."""
+
+    pid: int
+    pidfd: int
+    end: Socket
+
+
+def start(groundwork: Groundwork, fault: Fault) -> ContainerProcess:
+    """A new process, which takes the stage steps and waits."""
+    ours, theirs = sockets.pair()
+    pid, pidfd = process.clone3(process.CLONE_NEWNS | process.CLONE_NEWPID)
+    if pid == 0:
+        _become_container(theirs, groundwork, fault)
+    theirs.close()
+    return ContainerProcess(pid, pidfd, ours)
+
+
+class Orders(NamedTuple):
+    """What the process is told about its container. `plan` is a file in memory with the whole pod's plan."""
+
+    name: str
+    plan: int
+    streams: tuple[int, ...]
+    mounts: dict[str, int]
+    shadowed: tuple[str, ...]
+    address: str
+    stdin: bool
+    verbose: bool
+    fault: Fault
+
+
+def give_orders(child: ContainerProcess, orders: Orders) -> bool:
+    """Send the orders; False when the process is gone. The descriptors stay open here."""
+    message = {
+        "name": orders.name,
+        "mounts": list(orders.mounts),
+        "shadowed": orders.shadowed,
+        "address": orders.address,
+        "stdin": orders.stdin,
+        "verbose": orders.verbose,
+        "fault": orders.fault,
+    }
+    return messages.send(child.end, message, (orders.plan, *orders.streams, *orders.mounts.values()))
+
+
+def error_message(error: Exception) -> Message:
+    """A failure as it travels from process to process."""
+    if isinstance(error, EcirunError):
+        kind, text, hint, step = type(error).__name__, error.message, error.hint, getattr(error, "step", "")
+    else:
+        kind, text, hint, step = "LaunchFailed", f"Can't launch the pod: {error}", "", ""
+    return {"error": kind, "message": text, "hint": hint, "step": step}
+
+
+def _become_container(end: Socket, groundwork: Groundwork, fault: Fault) -> None:
+    """Never returns: executes the program, or says which step failed and exits."""
+    try:
+        gc.disable()
+        _keep_only(end.fileno())
+        bench = Bench()
+        failed: EcirunError | None = None
+        try:
+            run_steps(stage_steps(groundwork), bench, fault=fault)
+        except EcirunError as error:
+            failed = error
+        message, descriptors = messages.receive(end)
+        if message is None:
+            os._exit(0)
+        if failed is None:
+            failed = _run(end, bench, message, descriptors)
+        messages.send(end, error_message(failed))
+    finally:
+        os._exit(125)
+
+
+def _keep_only(descriptor: int) -> None:
+    """Close every descriptor but the streams, which are /dev/null, and this one."""
+    process.close_range(3, descriptor - 1)
+    process.close_range(descriptor + 1, 0xFFFFFFFF)
+
+
+def _run(end: Socket, bench: Bench, message: Message, descriptors: tuple[int, ...]) -> EcirunError:
+    """Take the container's steps, the last of which does not return; returns what went wrong in another."""
+    plan = _container(message["name"], descriptors[0], message["address"])
+    for number, stream in enumerate(descriptors[1 : 1 + STREAMS]):
+        os.dup2(stream, number)
+        os.close(stream)
+    bench.mounts = dict(zip(message["mounts"], descriptors[1 + STREAMS :], strict=True))
+    if plan.command.terminal:
+        bench.on_terminal = lambda terminal: _pass_on_terminal(end, terminal)
+
+    def say(step: str) -> None:
+        messages.send(end, {"step": step})
+
+    steps = container_steps(plan, tuple(message["shadowed"]), stdin=message["stdin"])
+    try:
+        run_steps(steps, bench, say if message["verbose"] else None, Fault(*message["fault"]))
+    except EcirunError as error:
+        return error
+    raise AssertionError("the last step does not return")
+
+
+def _pass_on_terminal(end: Socket, terminal: int) -> None:
+    messages.send(end, {"terminal": True}, (terminal,))
+    os.close(terminal)
+
+
+def _container(name: str, plan: int, address: str) -> ContainerPlan:
+    pod = json.loads(messages.read_memory(plan))
+    os.close(plan)
+    entry = next(entry for entry in (*pod["init_containers"], *pod["containers"]) if entry["name"] == name)
+    container: ContainerPlan = from_plain(ContainerPlan, entry)
+    return container._replace(command=with_address(container.command, address))
+
+
+def with_address(command: Command, address: str) -> Command:
+    """The command with the pod's address where the plan could not know it."""
+    env: dict[str, Any] = {name: value.replace(POD_IP, address) for name, value in command.env.items()}
+    return command._replace(argv=tuple(word.replace(POD_IP, address) for word in command.argv), env=env)

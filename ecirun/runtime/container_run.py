@@ -1,0 +1,243 @@
+"""One container as its supervisor sees it: started, heard from, ended, and what there is to say about it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ecirun.linux import cgroup
+from ecirun.plan.model import ContainerPlan
+from ecirun.runtime import container_process, joiner, life, limits, messages
+from ecirun.runtime.container_process import ContainerProcess, Orders
+from ecirun.runtime.logs import Capture
+from ecirun.runtime.messages import Message
+
+if TYPE_CHECKING:
+    from ecirun.runtime.pod_run import PodRun
+
+LONGEST_TERMINATION_MESSAGE = 4096
+FALLBACK_MESSAGE = 2048
+
+
+class ContainerRun:
+    """One container of a pod that runs."""
+
+    def __init__(self, pod: PodRun, plan: ContainerPlan, log: str) -> None:
+        self.pod = pod
+        self.plan = plan
+        self.log = log
+        self.waiting: tuple[str, str] | None = ("PodInitializing" if plan.role == "app" else "ContainerCreating", "")
+        self.running_since: float | None = None
+        self.ended: dict[str, Any] | None = None
+        self.last: dict[str, Any] | None = None
+        self.restarts = 0
+        self.ready = False
+        self.started = False  # its startup probe, if it has one, has succeeded
+        self.backoff = life.Backoff()
+        self.process: ContainerProcess | None = None
+        self.group: cgroup.Group | None = None
+        self.joiner: joiner.Joiner | None = None
+        self.on_end: list[Callable[[], None]] = []  # whoever depends on this run of it, such as its probes
+        self._capture: Capture | None = None
+        self._error: Message | None = None
+        self._started_wall = ""
+        self._oom_kills = 0
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self.plan.name
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its program runs."""
+        return self.running_since is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has a process, running or about to."""
+        return self.process is not None
+
+    def start(self) -> None:
+        """Give a process what it needs to become this container. What becomes of it is heard later."""
+        if self.ended is not None:
+            self.last, self.ended = self.ended, None
+            self.restarts += 1
+            self.pod.clear_termination_file(self.name)
+        self.waiting = ("ContainerCreating", "")
+        self._error = None
+        self.process, self.group = self.pod.take_process(self.plan.groundwork(), self.group)
+        if self.group is not None:
+            limits.apply(self.group, self.plan.limits, self.pod.warn)
+            self._oom_kills = limits.oom_kills(self.group)
+        self._give_orders(self.process)
+        self.pod.loop.on_readable(self.process.end.fileno(), self._heard)
+
+    def _give_orders(self, child: ContainerProcess) -> None:
+        pod = self.pod
+        mounts = pod.open_mounts(self.plan)
+        streams = pod.attached_streams(self.name)
+        if streams is None:
+            self._capture = pod.new_capture(self.log, again=self.restarts > 0)
+            streams = (pod.null, *self._capture.write_ends)
+        orders = Orders(
+            name=self.name,
+            plan=pod.plan_file,
+            streams=streams,
+            mounts=mounts,
+            shadowed=pod.shadowed,
+            address=pod.address,
+            stdin=streams[0] != pod.null,
+            verbose=pod.verbose,
+            fault=pod.fault,
+        )
+        container_process.give_orders(child, orders)
+        for descriptor in mounts.values():
+            os.close(descriptor)
+        if self._capture:
+            self._capture.handed_over()
+
+    def _heard(self) -> None:
+        assert self.process is not None
+        message, descriptors = messages.receive(self.process.end)
+        if message is not None and "error" in message:
+            self._error = message
+        elif message is not None:
+            self.pod.tell(message, descriptors)
+        else:
+            self.pod.loop.on_readable(self.process.end.fileno(), None)
+            self.process.end.close()
+            self._did_not_start() if self._error else self._runs()
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _runs(self) -> None:
+        assert self.process is not None
+        self.waiting = None
+        self.running_since = time.monotonic()
+        self._started_wall = now()
+        self.pod.loop.on_readable(self.process.pidfd, self._exited)
+        self.pod.container_runs(self)
+
+    def _did_not_start(self) -> None:
+        assert self.process is not None
+        assert self._error is not None
+        os.waitpid(self.process.pid, 0)
+        error = self._error
+        self._let_go()
+        self._started_wall = now()
+        self.ended = self._terminated(128, None, "StartError", error["message"])
+        self.pod.container_did_not_start(self, error)
+
+    def _exited(self) -> None:
+        assert self.process is not None
+        assert self.running_since is not None
+        self.pod.loop.on_readable(self.process.pidfd, None)
+        how = joiner.exit_message(os.waitpid(self.process.pid, 0)[1])
+        ran_for = time.monotonic() - self.running_since
+        out_of_memory = self.group is not None and limits.oom_kills(self.group) > self._oom_kills
+        self._let_go()
+        code = 137 if out_of_memory and how["exited"] == 0 and self.plan.role == "init" else how["exited"]
+        text = self._termination_message(code)
+        self.ended = self._terminated(code, how["signal"], life.reason_of(code, out_of_memory=out_of_memory), text)
+        self.pod.container_ended(self, ran_for)
+
+    def _let_go(self) -> None:
+        """Its process is gone: nothing that served it is needed any more."""
+        assert self.process is not None
+        os.close(self.process.pidfd)
+        self.process = None
+        self.running_since = None
+        self.ready = self.started = False
+        if self._capture:
+            self._capture.finish()
+            self._capture = None
+        if self.joiner:
+            self.joiner.end.close()
+            self.joiner = None
+        callbacks, self.on_end = self.on_end, []
+        for callback in callbacks:
+            callback()
+
+    def _terminated(self, code: int, number: int | None, reason: str, text: str) -> dict[str, Any]:
+        return {
+            "exit_code": code,
+            "signal": number,
+            "reason": reason,
+            "message": text,
+            "started_at": self._started_wall,
+            "finished_at": now(),
+        }
+
+    def _termination_message(self, code: int) -> str:
+        text = self.pod.read_termination_file(self.name)[-LONGEST_TERMINATION_MESSAGE:]
+        if not text and code != 0 and self.plan.termination_message_policy == "FallbackToLogsOnError":
+            text = self.pod.log_tail(self.log)[-FALLBACK_MESSAGE:]
+        return text.decode(errors="replace")
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its PID 1."""
+        if self.process is not None:
+            joiner.send_signal(self.process.pidfd, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.signal(signal.SIGKILL)
+
+    def execute(self, request: Message, descriptors: tuple[int, ...]) -> None:
+        """Run a further program in it; `descriptors` are where its end is told, and its streams."""
+        spare, self.joiner = self.joiner, None
+        used = spare or self.new_joiner()
+        request = {"env": self.plan.command.env, **request}
+        messages.send(used.end, self.pod.with_address(request), descriptors)
+        used.end.close()
+        if self.pod.keeps_joiners:
+            # Not now: whoever waits for this exec shall not wait for the next one's process too.
+            self.pod.loop.after(0, self.prepare_joiner)
+
+    def prepare_joiner(self) -> None:
+        """Have a process ready for the next exec."""
+        if self.is_running and self.joiner is None:
+            self.joiner = self.new_joiner()
+
+    def new_joiner(self) -> joiner.Joiner:
+        """A process that has joined this container."""
+        assert self.process is not None
+        new = joiner.start(self.process.pidfd, self.plan)
+        if self.group is not None:
+            with contextlib.suppress(OSError):
+                cgroup.add(self.group, new.pid)
+        self.pod.reap(new.pid, new.pidfd)
+        return new
+
+    def status(self) -> dict[str, Any]:
+        """What state.json says of it."""
+        if self.ended is not None and self.waiting is None:
+            state: dict[str, Any] = {"terminated": self.ended}
+        elif self.is_running:
+            state = {"running": {"started_at": self._started_wall}}
+        else:
+            reason, text = self.waiting or ("ContainerCreating", "")
+            state = {"waiting": {"reason": reason, "message": text}}
+        return {
+            "name": self.name,
+            "role": self.plan.role,
+            "image": self.plan.image,
+            "image_digest": self.plan.image_digest,
+            "state": state,
+            "last_state": {"terminated": self.last} if self.last else {},
+            "restart_count": self.restarts,
+            "ready": self.ready,
+            "started": self.started,
+            "pid": self.process.pid if self.process and self.is_running else None,
+            "cgroup": dict(self.group.folders) if self.group else {},
+        }
+
+
+def now() -> str:
+    """The moment, as Kubernetes writes it (RFC 3339, UTC, whole seconds)."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,29 @@
+"""Every step of a launch as prose, for `--dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecirun.linux import cgroup
+from ecirun.plan.model import PodPlan
+from ecirun.runtime import shadow
+from ecirun.runtime.container_steps import container_steps
+from ecirun.runtime.pod_steps import pod_steps
+from ecirun.runtime.sandbox_steps import sandbox_steps
+from ecirun.runtime.stage_steps import stage_steps
+
+
+def all_steps(plan: PodPlan, *, stdin: bool) -> Iterator[str]:
+    """One line for each step, in the order of the launch: the process of the first container is made ahead."""
+    several = len(plan.all_containers) > 1
+    for step in sandbox_steps(cgroup.hierarchies()):
+        yield step.describe()
+    for number, container in enumerate(plan.all_containers):
+        where = f"[{container.name}] " if several else ""
+        for inside in stage_steps(container.groundwork()):
+            yield where + inside.describe()
+        if number == 0:
+            for own in pod_steps(plan):
+                yield own.describe()
+        for later in container_steps(container, shadow.shadowed(plan.sysctls), stdin=stdin):
+            yield where + later.describe()

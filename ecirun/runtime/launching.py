@@ -1,0 +1,96 @@
+"""The client's hold on a launcher and on the sandboxes that it makes ahead."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import NamedTuple
+
+from ecirun.errors import HostUnsupported, LaunchFailed
+from ecirun.linux import sockets
+from ecirun.linux.sockets import Socket
+from ecirun.plan.model import Groundwork, plain
+from ecirun.runtime import messages
+from ecirun.runtime.state import STATE
+
+# -I and -S: neither the environment nor site-packages' start-up files have a say, and it starts in half the time.
+BOOT = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from ecirun.runtime.launcher import main; main(3)"
+
+
+class Sandbox(NamedTuple):
+    """A supervisor that waits for a pod, or is at it, and the groundwork it was made with."""
+
+    end: Socket
+    groundwork: Groundwork
+
+
+class Launcher:
+    """A launcher of this process's own. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self.end: Socket | None = None
+        self.pid = 0
+        self._asked: list[Groundwork] = []
+        self.fault = fault_from_environment()
+
+    def start(self) -> None:
+        """Start the process, unless it runs. Raises HostUnsupported when there is no right to."""
+        if self.end is not None:
+            return
+        try:
+            os.makedirs(STATE, 0o700, exist_ok=True)
+        except OSError as error:
+            raise HostUnsupported(f"Can't write {STATE}: {error.strerror}", hint="run ecirun as root") from None
+        self.end, theirs = sockets.pair()
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
+        argv = [sys.executable, "-I", "-S", "-c", BOOT, json.dumps(_module_path())]
+        self.pid = os.posix_spawn(sys.executable, argv, {}, file_actions=actions)
+        os.close(null)
+        theirs.close()
+
+    def ask(self, groundwork: Groundwork) -> None:
+        """Have a sandbox made; it is taken later."""
+        assert self.end is not None
+        messages.send(self.end, {"sandbox": plain(groundwork), "fault": self.fault})
+        self._asked.append(groundwork)
+
+    def take(self, groundwork: Groundwork) -> Sandbox:
+        """A sandbox with that groundwork. Raises LaunchFailed."""
+        self.start()
+        while self._asked:
+            sandbox = self._receive()
+            if sandbox.groundwork == groundwork:
+                return sandbox
+            sandbox.end.close()
+        self.ask(groundwork)
+        return self._receive()
+
+    def _receive(self) -> Sandbox:
+        assert self.end is not None
+        groundwork = self._asked.pop(0)
+        message, descriptors = messages.receive(self.end)
+        if message is None or "error" in message:
+            why = message["error"] if message else "Can't start the launcher: it ended at once"
+            raise LaunchFailed(why, step="launcher", hint="run ecirun as root with CAP_SYS_ADMIN, in docker with --privileged")
+        return Sandbox(sockets.adopt(descriptors[0]), groundwork)
+
+    def close(self) -> None:
+        """Let it end. Sandboxes that were not taken end too."""
+        if self.end is not None:
+            self.end.close()
+            self.end = None
+            os.waitpid(self.pid, 0)
+
+
+def fault_from_environment() -> tuple[str, str]:
+    """ECIRUN_FAULT=STEP:kill or STEP:ERRNO makes a launch step fail, for tests of what happens then."""
+    step, _, kind = os.environ.get("ECIRUN_FAULT", "").partition(":")
+    return step, kind
+
+
+def _module_path() -> list[str]:
+    """Where this process finds modules; never relative to where it happens to be."""
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return list(dict.fromkeys([here, *(entry for entry in sys.path if os.path.isabs(entry))]))

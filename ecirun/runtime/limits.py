@@ -1,0 +1,63 @@
+"""A container's limits as files of its control group (Kubernetes pkg/kubelet/cm, runc libcontainer/cgroups)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ecirun.linux import cgroup
+from ecirun.plan.model import Limits
+
+PERIOD = 100_000  # microseconds
+
+
+def settings(group: cgroup.Group, limits: Limits) -> list[tuple[str, str, str]]:
+    """(controller, file, value) of every limit that this group can keep, in the order in which to write them."""
+    found = []
+    if limits.memory is not None:
+        if group.version_2("memory"):
+            found += [("memory", "memory.max", f"{limits.memory}"), ("memory", "memory.swap.max", "0")]
+            found.append(("memory", "memory.oom.group", "1"))
+        else:
+            found.append(("memory", "memory.limit_in_bytes", f"{limits.memory}"))
+    if limits.pids is not None:
+        found.append(("pids", "pids.max", f"{limits.pids}"))
+    if limits.cpu_shares is not None:
+        if group.version_2("cpu"):
+            found.append(("cpu", "cpu.weight", f"{weight(limits.cpu_shares)}"))
+        else:
+            found.append(("cpu", "cpu.shares", f"{limits.cpu_shares}"))
+    if limits.cpu_quota is not None:
+        if group.version_2("cpu"):
+            found.append(("cpu", "cpu.max", f"{limits.cpu_quota} {PERIOD}"))
+        else:
+            found += [("cpu", "cpu.cfs_period_us", f"{PERIOD}"), ("cpu", "cpu.cfs_quota_us", f"{limits.cpu_quota}")]
+    return [entry for entry in found if entry[0] in group.folders]
+
+
+def weight(shares: int) -> int:
+    """Version 2's cpu.weight for version 1's cpu.shares (1024 of which are one cpu)."""
+    return 1 + (max(2, min(262144, shares)) - 2) * 9999 // 262142
+
+
+def apply(group: cgroup.Group, limits: Limits, warn: Callable[[str], None]) -> None:
+    """Write the limits; one that the kernel refuses is a warning, once."""
+    for controller, file, value in settings(group, limits):
+        try:
+            cgroup.write(f"{group.folders[controller]}/{file}", value)
+        except FileNotFoundError:
+            continue  # this kernel counts no swap, or knows no groups of victims
+        except OSError as error:
+            warn(f"limit {file}={value} is not enforced: {error.strerror}")
+
+
+def oom_kills(group: cgroup.Group) -> int:
+    """How many processes of the group the kernel has killed for want of memory."""
+    folder = group.folders.get("memory")
+    if folder is None:
+        return 0
+    file = "memory.events" if group.version_2("memory") else "memory.oom_control"
+    for line in cgroup.read(f"{folder}/{file}").splitlines():
+        name, _, value = line.partition(" ")
+        if name == "oom_kill":
+            return int(value)
+    return 0

@@ -1,0 +1,285 @@
+"""The steps of a container's process before it knows its container: the kernel's own mounts, on a stage, and the host left.
+
+The process is PID 1 of a new PID namespace, in a mount namespace of its own. Whatever it needs of the host later it is given
+as descriptors of unattached mounts.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from collections.abc import Callable, Sequence
+
+from ecirun.errors import LaunchFailed
+from ecirun.linux import credentials, mount, openat2, process
+from ecirun.plan.model import Groundwork, Mount
+from ecirun.runtime.sandbox_steps import BENCH, attach
+from ecirun.runtime.steps import Step
+
+STAGE = f"{BENCH}/stage"
+TOPS = ("/proc", "/dev", "/sys")
+DEVICE_NUMBERS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+DEVICE_LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+    "ptmx": "pts/ptmx",
+}
+
+
+class Bench:
+    """What a container's steps hand to each other.
+
+    `root` is the directory that the mounts are made in: the stage, then the container's root. `mounts` are the unattached
+    mounts that the supervisor sent, by target; `on_terminal` takes the other end of a terminal that a step opens.
+    """
+
+    def __init__(self) -> None:
+        self.root = -1
+        self.mounts: dict[str, int] = {}
+        self.on_terminal: Callable[[int], None] = os.close
+        self.program = ""
+
+
+class OwnSession:
+    """Cut what ties this process to the one that started ecirun."""
+
+    name = "session"
+
+    def describe(self) -> str:
+        return "start a session of its own: default signals, new keyring, die with the supervisor"
+
+    def run(self, bench: Bench) -> None:
+        credentials.set_parent_death_signal(signal.SIGKILL)
+        # Only ourselves may look at us until exec: later, others may join the namespaces.
+        credentials.set_dumpable(False)
+        os.setsid()
+        process.default_signals()
+        process.new_session_keyring()
+
+
+class Stage:
+    """A tmpfs that holds the kernel's mounts until the container's root is known."""
+
+    name = "stage"
+
+    def describe(self) -> str:
+        return "mount a stage for the kernel's file systems"
+
+    def run(self, bench: Bench) -> None:
+        attach(mount.new_filesystem("tmpfs", {"mode": "0755", "size": "64k"}, mount.MOUNT_ATTR_NODEV), STAGE)
+        bench.root = os.open(STAGE, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        for folder in ("root", *TOPS):
+            os.mkdir(f"{STAGE}/{folder}", 0o755)
+
+
+class KernelMount:
+    """One of the kernel's file systems, or a mount that the pod's containers share."""
+
+    name = "kernel-mounts"
+
+    def __init__(self, entry: Mount) -> None:
+        self.mount = entry
+
+    def describe(self) -> str:
+        return describe_mount(self.mount)
+
+    def run(self, bench: Bench) -> None:
+        flags = mount.attributes(self.mount.options)
+        if self.mount.source:
+            descriptor = mount.open_tree(f"{BENCH}/{self.mount.source}")
+            mount.mount_setattr(descriptor, add=flags, what=self.mount.target)
+        else:
+            descriptor = mount.new_filesystem(self.mount.type, self.mount.data, flags)
+        attach_in_root(bench.root, descriptor, self.mount)
+
+
+class BindDevices:
+    """The host's own nodes, checked, one bind each; read-only, so that nobody changes their owner or mode on the host."""
+
+    name = "devices"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def describe(self) -> str:
+        return "bind the device nodes " + " ".join(self.names)
+
+    def run(self, bench: Bench) -> None:
+        dev = openat2.open_in_root(bench.root, "dev")
+        try:
+            for name in self.names:
+                self._bind(dev, name)
+            for link, target in DEVICE_LINKS.items():
+                os.symlink(target, link, dir_fd=dev)
+        finally:
+            os.close(dev)
+
+    def _bind(self, dev: int, name: str) -> None:
+        node = mount.open_tree(f"/dev/{name}")
+        status = os.fstat(node)
+        number = (os.major(status.st_rdev), os.minor(status.st_rdev))
+        if not stat.S_ISCHR(status.st_mode) or number != DEVICE_NUMBERS[name]:
+            raise LaunchFailed(
+                f"Can't use the host's /dev/{name}: it is not character device {DEVICE_NUMBERS[name]}",
+                step=self.name,
+                hint="repair /dev on this host",
+            )
+        mount.mount_setattr(node, add=mount.attributes(("ro", "nosuid", "noexec")), what=name)
+        os.mknod(name, 0o100666, dir_fd=dev)
+        place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dev)
+        mount.move_mount(node, place, name)
+        os.close(place)
+        os.close(node)
+
+
+class ReadOnlyPaths:
+    """Parts of /proc that the workload may read only."""
+
+    name = "read-only-paths"
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        self.paths = paths
+
+    def describe(self) -> str:
+        return "make read-only: " + " ".join(self.paths)
+
+    def run(self, bench: Bench) -> None:
+        for path in self.paths:
+            place = _present(bench.root, path)
+            if place < 0:
+                continue
+            copy = mount.open_tree("", dir_fd=place, recursive=True)
+            mount.mount_setattr(copy, add=mount.MOUNT_ATTR_RDONLY, recursive=True, what=path)
+            mount.move_mount(copy, place, path)
+            os.close(copy)
+            os.close(place)
+
+
+class MaskPaths:
+    """Parts of /proc and /sys that the workload may not see: an empty directory, or the host's /dev/null."""
+
+    name = "masked-paths"
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        self.paths = paths
+
+    def describe(self) -> str:
+        return "mask: " + " ".join(self.paths)
+
+    def run(self, bench: Bench) -> None:
+        for path in self.paths:
+            place = _present(bench.root, path)
+            if place < 0:
+                continue
+            is_directory = stat.S_ISDIR(os.fstat(place).st_mode)
+            cover = mount.open_tree(f"{BENCH}/empty" if is_directory else "/dev/null")
+            mount.mount_setattr(cover, add=mount.attributes(("ro", "nosuid", "noexec")), what=path)
+            mount.move_mount(cover, place, path)
+            os.close(cover)
+            os.close(place)
+
+
+class LeaveHost:
+    """Make the stage the root, and let the host's tree go: from here on no path of the host can be named."""
+
+    name = "leave-host"
+
+    def describe(self) -> str:
+        return "leave the host's tree for the stage"
+
+    def run(self, bench: Bench) -> None:
+        pivot(bench)
+
+
+def staged_mounts(mounts: Sequence[Mount]) -> list[Mount]:
+    """Those of a container's mounts that can be made before it is known: the kernel's, unless a volume displaces them."""
+    kernels = [entry for entry in mounts if entry.source in ("", "shm", "mqueue")]
+    tops = {entry.target for entry in kernels if entry.target in TOPS}
+    return [entry for entry in kernels if "/" + entry.target.split("/")[1] in tops]
+
+
+def stage_steps(groundwork: Groundwork) -> list[Step[Bench]]:
+    """The steps, in order."""
+    staged = staged_mounts(groundwork.mounts)
+    first = [entry for entry in staged if entry.target in TOPS]
+    steps: list[Step[Bench]] = [OwnSession(), Stage(), *(KernelMount(entry) for entry in first)]
+    if any(entry.target == "/dev" for entry in first):
+        steps.append(BindDevices(groundwork.devices))
+    steps += [KernelMount(entry) for entry in staged if entry not in first]
+    return [*steps, ReadOnlyPaths(groundwork.read_only_paths), MaskPaths(groundwork.masked_paths), LeaveHost()]
+
+
+def pivot(bench: Bench) -> None:
+    """Make the bench's root the root of this mount namespace."""
+    os.fchdir(bench.root)
+    mount.pivot_root(".", ".")
+    mount.umount2(".", mount.MNT_DETACH)
+    os.chdir("/")
+    os.close(bench.root)
+    bench.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def describe_mount(entry: Mount) -> str:
+    """A mount in one line."""
+    return f"mount {entry.source or entry.type} on {entry.target} ({','.join(entry.options)})"
+
+
+def attach_in_root(root: int, descriptor: int, entry: Mount) -> None:
+    """Attach an unattached mount at its target inside the root, never through a magic link, and close its descriptor.
+
+    A mount point that is missing is made: a file for a file, a directory for everything else.
+    """
+    try:
+        try:
+            target = openat2.open_in_root(root, entry.target)
+        except FileNotFoundError:
+            if entry.type == "file":
+                make_file(root, entry.target)
+            else:
+                make_directory(root, entry.target)
+            target = openat2.open_in_root(root, entry.target)
+        try:
+            mount.move_mount(descriptor, target, entry.target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(root: int, path: str) -> None:
+    """Make the directory `path` and its parents inside the root; links of the image are followed inside it only."""
+    done = "/"
+    for part in path.strip("/").split("/"):
+        parent = openat2.open_in_root(root, done, os.O_PATH | os.O_DIRECTORY)
+        try:
+            os.mkdir(part, 0o755, dir_fd=parent)
+        except FileExistsError:
+            pass
+        finally:
+            os.close(parent)
+        done = f"{done.rstrip('/')}/{part}"
+
+
+def make_file(root: int, path: str) -> None:
+    """Make the empty file `path` and its parents inside the root."""
+    folder, _, name = path.rstrip("/").rpartition("/")
+    if folder:
+        make_directory(root, folder)
+    parent = openat2.open_in_root(root, folder or "/", os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.mknod(name, 0o100644, dir_fd=parent)
+    except FileExistsError:
+        pass
+    finally:
+        os.close(parent)
+
+
+def _present(root: int, path: str) -> int:
+    """A descriptor of `path` in the root, or -1 where this kernel does not have it."""
+    try:
+        return openat2.open_in_root(root, path)
+    except FileNotFoundError:
+        return -1
