@@ -10,7 +10,7 @@ import click
 
 from ecirun.errors import PodRefused, SpecUnreadable, UsageError
 from ecirun.policy.judge import Options, judge
-from ecirun.policy.load import Policy, load_policy
+from ecirun.policy.load import Policy
 from ecirun.report.text import finding_text
 from ecirun.report.verdict import Verdict, verdict_of
 from ecirun.spec import Reading, read_pods
@@ -56,8 +56,8 @@ def say_findings(verdict: Verdict, *, quiet: bool) -> None:
             click.echo(finding_text(finding), err=True)
 
 
-def admitted_pod(spec: str, given: Mapping[str, Any], *, say_warnings: bool) -> tuple[Pod, Policy]:
-    """The first pod of SPEC and the policy that admits it; its findings go to stderr.
+def admitted_pod(spec: str, given: Mapping[str, Any], policy: Policy, *, say_warnings: bool) -> Pod:
+    """The first pod of SPEC, which the policy admits; its findings go to stderr.
 
     Raises PodRefused when the pod has errors.
     """
@@ -66,7 +66,6 @@ def admitted_pod(spec: str, given: Mapping[str, Any], *, say_warnings: bool) -> 
             "Can't give standard input to the workload: the spec is read from it",
             hint="read the spec from a file, or leave out -i",
         )
-    policy = load_policy(given["policy"])
     judged = judge_spec(spec, given, policy)
     reading, verdict = judged[0]
     say_findings(verdict, quiet=not say_warnings)
@@ -79,7 +78,7 @@ def admitted_pod(spec: str, given: Mapping[str, Any], *, say_warnings: bool) -> 
         click.echo(
             f'ecirun: warning: of {len(judged)} pods only the first, "{reading.name}", is taken; not: {others}', err=True
         )
-    return reading.pod, policy
+    return reading.pod
 
 
 def _host_memory() -> int | None:

@@ -12,6 +12,7 @@ from ecirun.cli.judging import admitted_pod
 from ecirun.cli.planning import plan_pod
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
+from ecirun.policy.load import load_policy
 from ecirun.report.plan_text import plan_text
 
 
@@ -35,7 +36,8 @@ def command(context: click.Context, /, **given: Any) -> int:
 
     What follows `--` replaces the container's command.
     """
-    pod, policy = admitted_pod(given["spec"], given, say_warnings=not given["quiet"])
+    policy = load_policy(given["policy"])
+    pod = admitted_pod(given["spec"], given, policy, say_warnings=not given["quiet"])
     options = Options(
         container=given["container"],
         command=context.obj.tail if context.obj else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ from ecirun.errors import EcirunError
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
+from ecirun.plan.mounts import usual_groundwork
+from ecirun.policy.load import Policy, load_policy
+from ecirun.runtime import state
 from ecirun.runtime.launching import Launcher
 
 
@@ -57,7 +61,28 @@ def command(context: click.Context, /, **given: Any) -> int:
 
 def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
     say = shared.speaker(quiet=given["quiet"])
-    pod, policy = admitted_pod(given["spec"], given, say_warnings=not given["quiet"])
+    policy = load_policy(given["policy"])
+    launcher = Launcher()
+    if os.geteuid() == 0 and not given["dry_run"]:
+        # It starts, and makes a sandbox, while this process reads the spec.
+        launcher.start()
+        launcher.ask(usual_groundwork(policy))
+    try:
+        return _run_with(launcher, policy, context, given, status, say)
+    finally:
+        launcher.close()
+        state.remove_if_empty()
+
+
+def _run_with(
+    launcher: Launcher,
+    policy: Policy,
+    context: click.Context,
+    given: dict[str, Any],
+    status: StatusFile,
+    say: Callable[[str], None],
+) -> int:
+    pod = admitted_pod(given["spec"], given, policy, say_warnings=not given["quiet"])
     status.phase = "plan"
     options = Options(
         container=given["container"],
@@ -75,7 +100,7 @@ def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> i
     if given["dry_run"]:
         return _describe(plan, stdin=given["stdin"])
     status.phase = "launch"
-    return _launch(plan, Launcher(), given, status, say)
+    return _launch(plan, launcher, given, status, say)
 
 
 def _describe(plan: PodPlan, *, stdin: bool) -> int:
@@ -87,16 +112,12 @@ def _describe(plan: PodPlan, *, stdin: bool) -> int:
 
 
 def _launch(plan: PodPlan, launcher: Launcher, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]) -> int:
-    from ecirun.runtime import client, lost, privileges, state
+    from ecirun.runtime import client, lost, privileges
 
     privileges.check_privileges(plan)
     lost.clean_up_lost_pods(lambda text: say(f"warning: {text}"))
     focus = given["container"] or plan.containers[0].name
     how = client.Options(focus=focus, stdin=given["stdin"], verbose=given["verbose"], timeout=given["timeout"])
-    try:
-        outcome = client.ForegroundPod(launcher, plan, how, say).run()
-    finally:
-        launcher.close()
-        state.remove_if_empty()
+    outcome = client.ForegroundPod(launcher, plan, how, say).run()
     status.write(phase="exited", pod=plan.name, exit_code=outcome.exit_code, signal=outcome.signal, timed_out=outcome.timed_out)
     return outcome.exit_code

@@ -199,8 +199,8 @@ class ContainerPlan(NamedTuple):
 
     def groundwork(self) -> Groundwork:
         """What of this plan does not depend on the rest of it."""
-        own = tuple(mount for mount in self.mounts if mount.source in ("", "shm", "mqueue"))
-        return Groundwork(own, self.devices, self.masked_paths, self.read_only_paths)
+        kernels = tuple(mount for mount in self.mounts if mount.source in ("", "shm", "mqueue"))
+        return Groundwork(kernels, self.devices, self.masked_paths, self.read_only_paths)
 
 
 class PodPlan(NamedTuple):
@@ -277,22 +277,25 @@ _FIELDS: dict[type, dict[str, Any]] = {
 
 def plain(value: Any) -> Any:
     """Records as objects, tuples as lists."""
-    if hasattr(value, "_asdict"):
-        return {key: plain(item) for key, item in value._asdict().items()}
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, tuple):
+        if hasattr(value, "_fields"):
+            return {name: plain(item) for name, item in zip(value._fields, value, strict=True)}
         return [plain(item) for item in value]
     return value
 
 
 def from_plain(record: Any, value: dict[str, Any]) -> Any:
-    """The record of class `record` from what `plain` made of it; keys that are no fields are passed over."""
-    inside = _FIELDS.get(record, {})
-    return record(**{name: _field(inside.get(name), value[name]) for name in record._fields if name in value})
+    """The record of class `record` from what `plain` made of it."""
+    inside = _FIELDS.get(record, _NONE)
+    return record._make([_field(inside.get(name), value[name]) for name in record._fields])
 
 
 def _field(kind: Any, value: Any) -> Any:
-    if isinstance(kind, list):
-        return tuple(from_plain(kind[0], item) for item in value)
-    if kind is not None:
-        return None if value is None else from_plain(kind, value)
-    return tuple(value) if isinstance(value, list) else value
+    if kind is None:
+        return tuple(value) if type(value) is list else value
+    if value is None:
+        return None
+    return tuple([from_plain(kind[0], item) for item in value]) if type(kind) is list else from_plain(kind, value)
+
+
+_NONE: dict[str, Any] = {}

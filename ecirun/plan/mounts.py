@@ -5,8 +5,11 @@ Everything but devpts and the single device nodes is `nodev`: MKNOD is a default
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ecirun.plan.facts import ImageFacts
-from ecirun.plan.model import File, Mount, Root, Volume
+from ecirun.plan.model import File, Groundwork, Mount, Root, Volume
+from ecirun.policy.load import Policy
 from ecirun.spec.pod import Container, Pod
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -48,6 +51,11 @@ def pod_files(pod: Pod, hostname: str, address: str) -> tuple[File, ...]:
     )
 
 
+def usual_groundwork(policy: Policy) -> Groundwork:
+    """What nearly every container under this policy begins with, so that it can be made before the container is known."""
+    return Groundwork(_parents_first(KERNEL_MOUNTS), DEVICES, policy.masked_paths, policy.read_only_paths)
+
+
 def pod_volumes(pod: Pod) -> tuple[tuple[Volume, ...], list[str]]:
     """The volumes that can be made, and a warning for each that cannot."""
     volumes, warnings = [], []
@@ -83,7 +91,11 @@ def container_mounts(container: Container, volumes: tuple[Volume, ...], read_onl
             target = "/" + entry.mount_path.strip("/")
             options = ("ro", "nodev") if entry.read_only else ("nodev",)
             mounts[target] = Mount(target, "volume", options, source=f"volume:{entry.name}")
-    return tuple(sorted(mounts.values(), key=lambda mount: mount.target.rstrip("/").count("/")))
+    return _parents_first(mounts.values())
+
+
+def _parents_first(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
+    return tuple(sorted(mounts, key=lambda mount: mount.target.rstrip("/").count("/")))
 
 
 def root_of(image: ImageFacts, mounts: tuple[Mount, ...], cwd: str, *, writable: bool) -> Root:

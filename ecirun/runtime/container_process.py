@@ -3,13 +3,14 @@
     supervisor                                  container's process
     1. clone3 with a PID and a mount namespace  2. the stage steps
     3. into the container's control group
-    {"name": …} + plan, streams, mounts  ───▶   4. the container's steps
+    {} + plan                            ───▶   4. reads the plan, while the supervisor takes the pod's steps
+    {"name": …} + streams, mounts        ───▶   5. the container's steps
                                        ◀───     {"step": …} with -v
                                        ◀───     {"terminal": true} + descriptor with a terminal
                                        ◀───     {"error": …} and exit: a step failed, the program did not run
                                        ◀───     end of file: the socket closed on exec, the program runs
 
-Steps 1 to 3 may come long before step 4. Nothing in the process may import, log or take a lock.
+Steps 1 to 3 may come long before the others. Nothing in the process may import, log or take a lock.
 """
 
 from __future__ import annotations
@@ -50,11 +51,15 @@ def start(groundwork: Groundwork, fault: Fault) -> ContainerProcess:
     return ContainerProcess(pid, pidfd, ours)
 
 
+def show_plan(child: ContainerProcess, plan: int) -> None:
+    """Send the pod's plan, a file in memory."""
+    messages.send(child.end, {}, (plan,))
+
+
 class Orders(NamedTuple):
-    """What the process is told about its container. `plan` is a file in memory with the whole pod's plan."""
+    """What the process is told about its container."""
 
     name: str
-    plan: int
     streams: tuple[int, ...]
     mounts: dict[str, int]
     shadowed: tuple[str, ...]
@@ -75,7 +80,7 @@ def give_orders(child: ContainerProcess, orders: Orders) -> bool:
         "verbose": orders.verbose,
         "fault": orders.fault,
     }
-    return messages.send(child.end, message, (orders.plan, *orders.streams, *orders.mounts.values()))
+    return messages.send(child.end, message, (*orders.streams, *orders.mounts.values()))
 
 
 def error_message(error: Exception) -> Message:
@@ -101,8 +106,13 @@ def _become_container(end: Socket, groundwork: Groundwork, fault: Fault) -> None
         message, descriptors = messages.receive(end)
         if message is None:
             os._exit(0)
+        pod = json.loads(messages.read_memory(descriptors[0]))
+        os.close(descriptors[0])
+        message, descriptors = messages.receive(end)
+        if message is None:
+            os._exit(0)
         if failed is None:
-            failed = _run(end, bench, message, descriptors)
+            failed = _run(end, bench, pod, message, descriptors)
         messages.send(end, error_message(failed))
     finally:
         os._exit(125)
@@ -114,13 +124,13 @@ def _keep_only(descriptor: int) -> None:
     process.close_range(descriptor + 1, 0xFFFFFFFF)
 
 
-def _run(end: Socket, bench: Bench, message: Message, descriptors: tuple[int, ...]) -> EcirunError:
+def _run(end: Socket, bench: Bench, pod: dict[str, Any], message: Message, descriptors: tuple[int, ...]) -> EcirunError:
     """Take the container's steps, the last of which does not return; returns what went wrong in another."""
-    plan = _container(message["name"], descriptors[0], message["address"])
-    for number, stream in enumerate(descriptors[1 : 1 + STREAMS]):
+    plan = _container(pod, message["name"], message["address"])
+    for number, stream in enumerate(descriptors[:STREAMS]):
         os.dup2(stream, number)
         os.close(stream)
-    bench.mounts = dict(zip(message["mounts"], descriptors[1 + STREAMS :], strict=True))
+    bench.mounts = dict(zip(message["mounts"], descriptors[STREAMS:], strict=True))
     if plan.command.terminal:
         bench.on_terminal = lambda terminal: _pass_on_terminal(end, terminal)
 
@@ -140,9 +150,7 @@ def _pass_on_terminal(end: Socket, terminal: int) -> None:
     os.close(terminal)
 
 
-def _container(name: str, plan: int, address: str) -> ContainerPlan:
-    pod = json.loads(messages.read_memory(plan))
-    os.close(plan)
+def _container(pod: dict[str, Any], name: str, address: str) -> ContainerPlan:
     entry = next(entry for entry in (*pod["init_containers"], *pod["containers"]) if entry["name"] == name)
     container: ContainerPlan = from_plain(ContainerPlan, entry)
     return container._replace(command=with_address(container.command, address))

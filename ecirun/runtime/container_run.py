@@ -73,7 +73,7 @@ class ContainerRun:
         self.process, self.group = self.pod.take_process(self.plan.groundwork(), self.group)
         if self.group is not None:
             limits.apply(self.group, self.plan.limits, self.pod.warn)
-            self._oom_kills = limits.oom_kills(self.group)
+            self._oom_kills = limits.oom_kills(self.group) if self.restarts else 0
         self._give_orders(self.process)
         self.pod.loop.on_readable(self.process.end.fileno(), self._heard)
 
@@ -86,7 +86,6 @@ class ContainerRun:
             streams = (pod.null, *self._capture.write_ends)
         orders = Orders(
             name=self.name,
-            plan=pod.plan_file,
             streams=streams,
             mounts=mounts,
             shadowed=pod.shadowed,
@@ -139,12 +138,17 @@ class ContainerRun:
         self.pod.loop.on_readable(self.process.pidfd, None)
         how = joiner.exit_message(os.waitpid(self.process.pid, 0)[1])
         ran_for = time.monotonic() - self.running_since
-        out_of_memory = self.group is not None and limits.oom_kills(self.group) > self._oom_kills
+        out_of_memory = self._ran_out_of_memory(how["exited"])
         self._let_go()
         code = 137 if out_of_memory and how["exited"] == 0 and self.plan.role == "init" else how["exited"]
         text = self._termination_message(code)
         self.ended = self._terminated(code, how["signal"], life.reason_of(code, out_of_memory=out_of_memory), text)
         self.pod.container_ended(self, ran_for)
+
+    def _ran_out_of_memory(self, code: int) -> bool:
+        if self.group is None or (code == 0 and self.plan.limits.memory is None):
+            return False
+        return limits.oom_kills(self.group) > self._oom_kills
 
     def _let_go(self) -> None:
         """Its process is gone: nothing that served it is needed any more."""

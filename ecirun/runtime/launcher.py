@@ -4,7 +4,7 @@
     starts it with a socket   ───▶    1. a mount namespace of its own, in which the host's tree is read-only
     {"sandbox": groundwork}   ───▶    2. forks a supervisor, which makes a sandbox
     {"sandbox": pid} + socket ◀───       (the client talks to the supervisor itself from here on)
-    end of file               ───▶    3. ends; the supervisors go on
+    end of file               ───▶    3. ends after the last of its supervisors, which end as their client is gone
 
 It has one thread and few modules: forking it costs little whatever the client is, and a raw clone of a process with threads
 would hang. It imports nothing that a supervisor does not need.
@@ -80,6 +80,8 @@ def _serve(client: Socket, hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
                 continue
             message, _descriptors = messages.receive(client)
             if message is None:
+                for pid in children.values():
+                    os.waitpid(pid, 0)
                 return
             ours, theirs = sockets.pair()
             pid, pidfd = process.clone3(0)

@@ -29,6 +29,7 @@ from ecirun.runtime.sandbox_steps import Bench
 from ecirun.runtime.state import PodFolder
 from ecirun.runtime.steps import Fault
 
+SAVE_DELAY = 0.01  # seconds
 SIDECAR_GRACE = 2.0  # Kubernetes leaves at least this much of the grace period to those that end last
 
 
@@ -86,6 +87,7 @@ class PodRun:
         self._error: Message | None = None
         self._warned: set[str] = set()
         self._kill_timer: Timer | None = None
+        self._save_timer: Timer | None = None
         self._started_at = now()
         self._ip = plan.network.address.replace(POD_IP, sandbox.bench.address)
 
@@ -98,7 +100,6 @@ class PodRun:
 
     def begin(self) -> None:
         """Start the first container, and the pod's deadline."""
-        self._save()
         if self.plan.active_deadline_seconds is not None:
             self.loop.after(self.plan.active_deadline_seconds, self._deadline)
         self.advance()
@@ -154,6 +155,8 @@ class PodRun:
     def container_runs(self, run: ContainerRun) -> None:
         """Its program runs: tell who waits for it, call its hook, start its probes."""
         self.launched = True
+        if self._request.detached:
+            self.save()
         self.tell({"started": run.name, "pid": run.process.pid if run.process else 0})
         if self.keeps_joiners:
             self.loop.after(0, run.prepare_joiner)
@@ -174,12 +177,12 @@ class PodRun:
     def _settled(self, run: ContainerRun) -> None:
         """It runs and its hook is through."""
         probes.start(self, run)
-        self._save()
+        self._changed()
         self.advance()
 
     def readiness_changed(self, _run: ContainerRun) -> None:
         """A probe has changed what is known of a container."""
-        self._save()
+        self._changed()
         self.advance()
 
     def container_did_not_start(self, run: ContainerRun, error: Message) -> None:
@@ -207,8 +210,8 @@ class PodRun:
             delay = run.backoff.after(ran_for)
             run.waiting = (waiting, f"back-off {delay:.0f}s restarting failed container={run.name}")
             self.loop.after(delay, lambda: self._start(run))
-        self._save()
         self.advance()
+        self._changed()
 
     # The end.
 
@@ -297,6 +300,7 @@ class PodRun:
         if ahead is not None:
             discard(ahead)
         new = container_process.start(groundwork, self.fault)
+        container_process.show_plan(new, self.plan_file)
         if group is None:
             group = self.new_group()
         if group is not None:
@@ -412,7 +416,14 @@ class PodRun:
             "containers": [run.status() for run in self.runs],
         }
 
-    def _save(self) -> None:
+    def _changed(self) -> None:
+        """Save the state soon: a pod that lives for a moment only spares itself the writing."""
+        if self._save_timer is None:
+            self._save_timer = self.loop.after(SAVE_DELAY, self.save)
+
+    def save(self) -> None:
+        """Write state.json."""
+        self._save_timer = None
         # A full disk costs the record of this moment, not the pod.
         with contextlib.suppress(OSError):
             self._folder.write("state.json", json.dumps(self.status(), indent=1) + "\n")
@@ -434,10 +445,6 @@ class PodRun:
             if run.plan.role == "app" and run.ended and run.ended["exit_code"]:
                 return run.ended["exit_code"], run.ended["signal"]
         return 0, None
-
-    def save_end(self) -> None:
-        """The last state, for those who ask later."""
-        self._save()
 
 
 def _stopping() -> None:

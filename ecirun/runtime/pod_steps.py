@@ -53,11 +53,7 @@ class WriteSysctl:
         return f'set sysctl {self.sysctl.name} to "{self.sysctl.value}"'
 
     def run(self, bench: Bench) -> None:
-        proc = mount.new_filesystem("proc", {}, SAFE)
-        try:
-            write_sysctl(proc, self.sysctl)
-        finally:
-            os.close(proc)
+        write_sysctl(bench.proc, self.sysctl)
 
 
 class MakeVolume:

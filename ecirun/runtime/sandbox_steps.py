@@ -10,7 +10,7 @@ import fcntl
 import os
 
 from ecirun.linux import cgroup, loopback, mount, process
-from ecirun.runtime.state import STATE
+from ecirun.runtime.state import STATE, PodFolder, draft
 from ecirun.runtime.steps import Step
 
 # In a supervisor's own mount namespace the bench is mounted over the state folder, and the state folder on the bench.
@@ -28,6 +28,8 @@ class Bench:
     def __init__(self, host_network: int) -> None:
         self.path = BENCH
         self.host_network = host_network  # a descriptor of the host's network namespace
+        self.folder: PodFolder | None = None  # the pod's, in the state folder
+        self.proc = -1  # a procfs that nothing else can see, for the pod's sysctls
         self.group: cgroup.Group | None = None
         self.group_lock = -1
         self.address = ""  # of the pod on the bridge, once it has one
@@ -55,6 +57,18 @@ class Workbench:
         attach(state, STATE_ON_BENCH)
 
 
+class StateFolder:
+    """A folder for the pod in the state folder, which gets the pod's name when that is known."""
+
+    name = "state-folder"
+
+    def describe(self) -> str:
+        return f"make a folder for the pod in {STATE}"
+
+    def run(self, bench: Bench) -> None:
+        bench.folder = draft(STATE_ON_BENCH)
+
+
 class Namespaces:
     """The network, IPC and UTS namespaces that all containers of the pod share."""
 
@@ -65,6 +79,7 @@ class Namespaces:
 
     def run(self, bench: Bench) -> None:
         process.unshare(POD_NAMESPACES)
+        bench.proc = mount.new_filesystem("proc", {}, SAFE)
 
 
 class LoopbackUp:
@@ -147,7 +162,7 @@ def sweep_groups(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
 
 def sandbox_steps(hierarchies: tuple[cgroup.Hierarchy, ...]) -> list[Step[Bench]]:
     """The steps of a sandbox, in order."""
-    return [Workbench(), Namespaces(), LoopbackUp(), SharedMounts(), ControlGroup(hierarchies)]
+    return [Workbench(), StateFolder(), Namespaces(), LoopbackUp(), SharedMounts(), ControlGroup(hierarchies)]
 
 
 def attach(descriptor: int, path: str) -> None:

@@ -31,6 +31,21 @@ class PodFolder:
         """Write one file atomically. Raises OSError."""
         write_file(f"{self.path}/{name}", text)
 
+    def take_name(self, name: str) -> None:
+        """Become the folder of the pod of that name. Raises PodNameTaken when there is one."""
+        root = os.path.dirname(self.path)
+        try:
+            os.rename(self.path, f"{root}/{name}")
+        except OSError:
+            raise _name_taken(root, name) from None
+        self.path = f"{root}/{name}"
+
+    def give_up_name(self) -> None:
+        """From here on another pod may have the name; the folder is a draft again."""
+        path = f"{os.path.dirname(self.path)}/.new-{os.getpid()}"
+        os.rename(self.path, path)
+        self.path = path
+
     def remove(self) -> None:
         """Take the folder away; the lock goes last, with the process."""
         remove_folder(self.path)
@@ -49,26 +64,17 @@ class PodRecord(NamedTuple):
         return not self.alive and self.state.get("phase") not in ENDED
 
 
-def create(root: str, name: str) -> PodFolder:
-    """A new folder for a pod of that name in the state folder `root`.
-
-    Raises PodNameTaken when there is one, HostUnsupported without the right to write.
-    """
-    draft = f"{root}/.new-{os.getpid()}"
+def draft(root: str) -> PodFolder:
+    """A folder for a pod whose name is not known yet, in the state folder `root`."""
+    path = f"{root}/.new-{os.getpid()}"
     try:
-        remove_folder(draft)
-        os.makedirs(f"{draft}/log", 0o700)
-        lock = os.open(f"{draft}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        remove_folder(path)
+        os.makedirs(f"{path}/log", 0o700)
+        lock = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except PermissionError as error:
         raise HostUnsupported(f"Can't write {error.filename}: {error.strerror}", hint="run ecirun as root") from None
     fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        os.rename(draft, f"{root}/{name}")
-    except OSError:
-        os.close(lock)
-        remove_folder(draft)
-        raise _name_taken(root, name) from None
-    return PodFolder(f"{root}/{name}", lock)
+    return PodFolder(path, lock)
 
 
 def _name_taken(root: str, name: str) -> PodNameTaken:

@@ -16,7 +16,6 @@ their PID namespaces; the next ecirun command cleans up after it.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -26,7 +25,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, from_plain
-from ecirun.runtime import bridge, container_process, host_sysctls, messages, state
+from ecirun.runtime import bridge, container_process, host_sysctls, messages
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.loop import Loop
 from ecirun.runtime.messages import Message
@@ -71,8 +70,8 @@ class _Supervisor:
         self.fault = fault
         self.bench = Bench(os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
         self.loop = Loop()
-        self.folder: state.PodFolder | None = None
-        self.name = ""
+        self.control: Socket | None = None
+        self.plan: PodPlan | None = None
         self.detached = False
         self.waiting: list[Socket] = []
 
@@ -98,6 +97,7 @@ class _Supervisor:
 
     def _make_sandbox(self) -> Sandbox:
         run_steps(sandbox_steps(self.hierarchies), self.bench, fault=self.fault)
+        self.control = self._listen()
         child = container_process.start(self.groundwork, self.fault)
         group = None
         if self.bench.group is not None:
@@ -106,12 +106,15 @@ class _Supervisor:
         return Sandbox(self.bench, self.groundwork, child, group)
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
+        if sandbox.process is not None:
+            container_process.show_plan(sandbox.process, request.plan_file)
         text = messages.read_memory(request.plan_file)
         plan: PodPlan = from_plain(PodPlan, json.loads(text))
         self.detached = request.detached
-        self.folder = state.create(STATE_ON_BENCH, plan.name)
-        self.name = plan.name
-        self.folder.write("plan.json", text.decode())
+        folder = self.bench.folder
+        assert folder is not None
+        folder.take_name(plan.name)
+        self.plan = plan
         say = None
         if request.verbose:
             say = self._say
@@ -120,35 +123,37 @@ class _Supervisor:
             for staged in stage_steps(self.groundwork):
                 say(staged.describe())
         run_steps(pod_steps(plan), self.bench, say, request.fault)
-        pod = PodRun(plan, request, sandbox, self.folder, self.loop, self.client)
-        control = self._listen(pod)
+        pod = PodRun(plan, request, sandbox, folder, self.loop, self.client)
         pod.begin()
+        # The first container's process is at work meanwhile.
+        folder.write("plan.json", text.decode())
+        self._hear_from_now_on(pod)
         self.loop.run()
-        control.close()
         pod.collect()
         if self.detached and pod.launched:
-            pod.save_end()
-        else:
-            self.folder.remove()
-            self.folder = None
+            pod.save()
         return pod.outcome()
 
     def _say(self, text: str) -> None:
         messages.send(self.client, {"step": text})
 
-    def _listen(self, pod: PodRun) -> Socket:
-        assert self.folder is not None
-        folder = os.open(self.folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        control = sockets.listen(folder, CONTROL)
-        os.close(folder)
-        self.loop.on_readable(control.fileno(), lambda: self._accept(pod, control))
-        self.loop.on_readable(self.client.fileno(), lambda: self._hear(pod, self.client))
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGTERM, lambda _number, _frame: pod.end("Killed"))
-        return control
+    def _listen(self) -> Socket:
+        assert self.bench.folder is not None
+        folder = os.open(self.bench.folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return sockets.listen(folder, CONTROL)
+        finally:
+            os.close(folder)
 
-    def _accept(self, pod: PodRun, control: Socket) -> None:
-        end = sockets.accept(control)
+    def _hear_from_now_on(self, pod: PodRun) -> None:
+        assert self.control is not None
+        self.loop.on_readable(self.control.fileno(), lambda: self._accept(pod))
+        self.loop.on_readable(self.client.fileno(), lambda: self._hear(pod, self.client))
+        signal.signal(signal.SIGTERM, lambda _number, _frame: pod.end("Killed"))
+
+    def _accept(self, pod: PodRun) -> None:
+        assert self.control is not None
+        end = sockets.accept(self.control)
         self.loop.on_readable(end.fileno(), lambda: self._hear(pod, end))
 
     def _hear(self, pod: PodRun, end: Socket) -> None:
@@ -198,15 +203,24 @@ class _Supervisor:
 
     def _clean_up(self, sandbox: Sandbox | None, last: Message | None) -> None:
         """Give back what the host lent, and only then say how it ended."""
-        if sandbox is not None and sandbox.process is not None:
-            discard(sandbox.process)
-        process.setns(self.bench.host_network, process.CLONE_NEWNET)
-        if self.name:
-            bridge.release(self.name, STATE_ON_BENCH)
-            host_sysctls.release(self.name, STATE_ON_BENCH)
-        if self.folder is not None and not (self.detached and last and "exited" in last):
-            self.folder.remove()
-        remove_group(self.bench.group)
+        self._release()
+        folder = self.bench.folder
+        keeps_folder = self.detached and last is not None and "exited" in last
+        if folder is not None and self.plan is not None and not keeps_folder:
+            folder.give_up_name()
         if last is not None:
             for end in (self.client, *self.waiting):
                 messages.send(end, {"ended": last})
+        # The rest is of no interest to anybody, and nobody shall wait for it.
+        if folder is not None and not keeps_folder:
+            folder.remove()
+        if sandbox is not None and sandbox.process is not None:
+            discard(sandbox.process)
+        remove_group(self.bench.group)
+
+    def _release(self) -> None:
+        plan = self.plan
+        if plan and (plan.network.mode == "bridge" or any(sysctl.scope == "host" for sysctl in plan.sysctls)):
+            process.setns(self.bench.host_network, process.CLONE_NEWNET)
+            bridge.release(plan.name, STATE_ON_BENCH)
+            host_sysctls.release(plan.name, STATE_ON_BENCH)
