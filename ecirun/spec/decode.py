@@ -28,6 +28,8 @@ class Decoder:
 
     def __init__(self, findings: Findings, pod: str) -> None:
         self.findings = findings
+        self.marks = findings.marks
+        self.types = types()
         self.pod = pod
 
     def object(self, node: Node, type_name: str, path: str) -> dict[str, Any]:
@@ -36,15 +38,18 @@ class Decoder:
         return value if isinstance(value, dict) else {}
 
     def _value(self, node: Node, type_name: str, path: str, holder: str) -> Any:
-        self.findings.marks[path] = node.mark
-        if isinstance(node, ScalarNode) and node.value is None:
-            return None
+        self.marks[path] = node.mark
+        if type(node) is ScalarNode:
+            value = node.value
+            # Three of four values are strings that may be strings, or nothing.
+            if value is None or (type_name == "string" and type(value) is str):
+                return value
+        if type_name in self.types:
+            return self._object(node, type_name, path, holder)
         if type_name.startswith("[]"):
             return self._list(node, type_name, path, holder)
         if type_name.startswith("map:"):
             return self._map(node, type_name, path, holder)
-        if type_name in types():
-            return self._object(node, type_name, path, holder)
         if type_name == "any":
             return plain_value(node)
         return self._scalar(node, type_name, path, holder)
@@ -52,13 +57,15 @@ class Decoder:
     def _object(self, node: Node, type_name: str, path: str, holder: str) -> Any:
         if not isinstance(node, MapNode):
             return self._wrong(node, type_name, path, holder)
-        self._say_repeated(node, path)
-        fields = types()[type_name]
+        if node.repeated:
+            self._say_repeated(node, path)
+        fields = self.types[type_name]
+        before = f"{path}." if path else ""
         result = {}
-        for key, (key_mark, child) in node.entries.items():
-            child_path = f"{path}.{key}" if path else key
+        for key, (key_node, child) in node.entries.items():
+            child_path = before + key
             if key not in fields:
-                self.findings.marks[child_path] = key_mark
+                self.marks[child_path] = key_node.mark
                 self._say_unknown(type_name, key, child_path, path)
                 continue
             value = self._value(child, fields[key], child_path, type_name)
@@ -68,10 +75,15 @@ class Decoder:
         return result
 
     def _say_repeated(self, node: MapNode, path: str) -> None:
-        for key, mark in node.repeated:
+        for key, key_node in node.repeated:
             child_path = f"{path}.{key}" if path else key
             self.findings.add_lenient(
-                "duplicate-field", child_path, key, f'key "{key}" already set in map', hint="keep one of them", mark=mark
+                "duplicate-field",
+                child_path,
+                key,
+                f'key "{key}" already set in map',
+                hint="keep one of them",
+                mark=key_node.mark,
             )
 
     def _say_unknown(self, type_name: str, key: str, path: str, parent: str) -> None:
@@ -106,22 +118,25 @@ class Decoder:
     def _list(self, node: Node, type_name: str, path: str, holder: str) -> Any:
         if not isinstance(node, ListNode):
             return self._wrong(node, type_name, path, holder)
+        inner = type_name[2:]
         values = []
         for index, child in enumerate(node.items):
-            value = self._value(child, type_name[2:], f"{path}[{index}]", holder)
+            value = self._value(child, inner, f"{path}[{index}]", holder)
             # A broken entry keeps its place, so that the paths of those behind it stay right.
-            values.append(_zero(type_name[2:]) if value is None or value is NOTHING else value)
+            values.append(_zero(inner) if value is None or value is NOTHING else value)
         return values
 
     def _map(self, node: Node, type_name: str, path: str, holder: str) -> Any:
         if not isinstance(node, MapNode):
             return self._wrong(node, type_name, path, holder)
-        self._say_repeated(node, path)
+        if node.repeated:
+            self._say_repeated(node, path)
+        inner = type_name[4:]
         values = {}
-        for key, (_mark, child) in node.entries.items():
-            value = self._value(child, type_name[4:], f"{path}[{key}]", holder)
+        for key, (_key_node, child) in node.entries.items():
+            value = self._value(child, inner, f"{path}[{key}]", holder)
             if value is not NOTHING:
-                values[key] = _zero(type_name[4:]) if value is None else value
+                values[key] = _zero(inner) if value is None else value
         return values
 
     def _scalar(self, node: Node, type_name: str, path: str, holder: str) -> Any:
@@ -170,7 +185,7 @@ def plain_value(node: Node) -> Any:
     if isinstance(node, ListNode):
         return [plain_value(item) for item in node.items]
     if isinstance(node, MapNode):
-        return {key: plain_value(child) for key, (_mark, child) in node.entries.items()}
+        return {key: plain_value(child) for key, (_key_node, child) in node.entries.items()}
     assert isinstance(node, ScalarNode)
     return node.value
 

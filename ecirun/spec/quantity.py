@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ class BadQuantity(ValueError):
     """Not a quantity; the text is Kubernetes' reason."""
 
 
+@lru_cache(maxsize=1024)  # A file of many pods says the same few amounts again and again.
 def parse_quantity(text: str) -> Fraction:
     """The exact number that a quantity stands for. Raises BadQuantity."""
     # Few pods have quantities, and fractions takes long to import.

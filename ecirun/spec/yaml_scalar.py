@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import lru_cache
 
 Scalar = None | bool | int | float | str
 
@@ -35,6 +36,7 @@ _INTEGERS = (
 _TAG = "tag:yaml.org,2002:"
 
 
+@lru_cache(maxsize=4096)  # Every key is a plain scalar, and there are few different ones.
 def plain(text: str) -> Scalar:
     """The value of a scalar that is written without quotes and without a tag."""
     if text in WORDS:
