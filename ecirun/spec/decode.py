@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ecirun.spec.field_error import invalid_value
+from ecirun.spec.field_error import invalid_value, quoted
 from ecirun.spec.findings import Findings
-from ecirun.spec.quantity import BadQuantity, parse_quantity
 from ecirun.spec.schema import belongs_at, did_you_mean, types
 from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode
 
@@ -148,6 +147,8 @@ class Decoder:
             fits = isinstance(value, bool)
         elif type_name == "quantity":
             return self._quantity(node, path, holder)
+        elif type_name == "bytes":
+            return self._bytes(node, path, holder)
         else:
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
@@ -160,15 +161,38 @@ class Decoder:
         value = node.value if isinstance(node, ScalarNode) else None
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             return self._wrong(node, "quantity", path, holder)
+        # Few pods have quantities.
+        from ecirun.spec.quantity import BadQuantity, parse_quantity
+
+        text = value.strip() if isinstance(value, str) else quoted(value)
         try:
-            parse_quantity(str(value))
+            parse_quantity(text)
         except BadQuantity as error:
             self.findings.broken.add(path)
             self.findings.add(
                 "bad-quantity", path, value, invalid_value(value, str(error)), hint="write it as in 250m or 128Mi"
             )
             return NOTHING
-        return str(value)
+        return text
+
+    def _bytes(self, node: Node, path: str, holder: str) -> Any:
+        value = node.value if isinstance(node, ScalarNode) else None
+        if not isinstance(value, str):
+            return self._wrong(node, "bytes", path, holder)
+        from ecirun.spec.base64_text import BadBase64, decoded
+
+        try:
+            return decoded(value)
+        except BadBase64 as error:
+            self.findings.broken.add(path)
+            self.findings.add(
+                "invalid-value",
+                path,
+                "",
+                f"Invalid value: <contents not shown>: {error}",
+                hint="encode the value with base64; plain text belongs in stringData of a Secret, or in data of a ConfigMap",
+            )
+            return NOTHING
 
     def _wrong(self, node: Node, type_name: str, path: str, holder: str) -> _Nothing:
         self.findings.broken.add(path)
@@ -195,7 +219,7 @@ def _zero(type_name: str) -> Any:
         return []
     if type_name.startswith("map:") or type_name in types():
         return {}
-    return {"string": "", "quantity": "0", "bool": False}.get(type_name, 0)
+    return {"string": "", "quantity": "0", "bool": False, "bytes": b""}.get(type_name, 0)
 
 
 def _json_kind(node: Node, wanted: str) -> str:
@@ -221,7 +245,7 @@ def _go_type(type_name: str) -> str:
         return "v1.ObjectMeta"
     if type_name in types():
         return f"v1.{type_name}"
-    return {"intOrString": "intstr.IntOrString", "quantity": "resource.Quantity"}.get(type_name, type_name)
+    return {"intOrString": "intstr.IntOrString", "quantity": "resource.Quantity", "bytes": "[]uint8"}.get(type_name, type_name)
 
 
 def _type_hint(node: Node, type_name: str) -> str:
@@ -232,7 +256,7 @@ def _type_hint(node: Node, type_name: str) -> str:
     if isinstance(node, (ListNode, MapNode)):
         return "give one value"
     assert isinstance(node, ScalarNode)
-    if type_name == "string":
+    if type_name in ("string", "bytes"):
         return f'put it in quotes: "{node.text}"'
     if type_name == "bool":
         return "write true or false, without quotes"

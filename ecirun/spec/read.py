@@ -11,12 +11,12 @@ from ecirun.errors import NoPod, SpecUnreadable
 from ecirun.spec.build_pod import build_pod
 from ecirun.spec.decode import Decoder, plain_value
 from ecirun.spec.effects import MEANING
-from ecirun.spec.field_error import required_value, unsupported_value
 from ecirun.spec.finding import Finding
 from ecirun.spec.findings import Findings, Validate
 from ecirun.spec.pod import Pod
 from ecirun.spec.source import Mark
-from ecirun.spec.validate_pod import validate_metadata, validate_pod_spec
+from ecirun.spec.validate_metadata import validate_metadata, validate_pod_annotations
+from ecirun.spec.validate_pod import validate_pod_spec
 from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode, stream_documents
 
 
@@ -158,15 +158,18 @@ def _read_object(node: MapNode, validate: Validate) -> Reading:
     prefix = _prefix(template)
     values = Decoder(findings, f"{prefix}spec").object(node, kind, "")
     _check_api_version(findings, values, kind)
-    validate_metadata(findings, values.get("metadata", {}), "metadata", name_required=True)
+    validate_metadata(findings, values.get("metadata", {}), "metadata")
     holder = _inner(values, template)
     if template:
         validate_metadata(findings, holder.get("metadata", {}), f"{prefix}metadata", name_required=False)
         _report_owner(findings, values, template)
-    if "spec" not in holder and f"{prefix}spec" not in findings.broken:
-        findings.add("required-field", f"{prefix}spec", None, required_value(), hint="add spec with at least one container")
-    elif "spec" in holder:
-        validate_pod_spec(findings, holder["spec"], f"{prefix}spec", kind)
+    metadata = holder.get("metadata", {})
+    if annotations := metadata.get("annotations"):
+        validate_pod_annotations(findings, annotations, holder.get("spec", {}), f"{prefix}metadata.annotations")
+    if "spec" in holder:
+        validate_pod_spec(findings, holder["spec"], f"{prefix}spec", kind, metadata)
+    else:
+        findings.required(f"{prefix}spec", hint="add spec with at least one container")
     pod = _built(kind, values, node.mark, findings.marks)
     return Reading(pod, kind, pod.name, node.mark, tuple(findings.in_file_order()), values, findings.marks)
 
@@ -199,14 +202,9 @@ def _known_kind(findings: Findings, node: MapNode, kind: str) -> bool:
     value = node.get("kind")
     findings.marks["kind"] = value.mark if value else node.mark
     if value is None or (isinstance(value, ScalarNode) and value.value in (None, "")):
-        findings.add("required-field", "kind", None, required_value(), hint="add kind: Pod")
-        return False
-    from ecirun.spec.schema import nearest
-
-    near = nearest(kind, tuple(KINDS)) if kind else ""
-    shown = plain_value(value)
-    hint = f"did you mean {near}?" if near else "give one of the supported kinds"
-    findings.add("unsupported-value", "kind", shown, unsupported_value(shown, KINDS), hint=hint)
+        findings.required("kind", hint="add kind: Pod")
+    else:
+        findings.unsupported("kind", plain_value(value), KINDS)
     return False
 
 
@@ -214,12 +212,9 @@ def _check_api_version(findings: Findings, values: Mapping[str, Any], kind: str)
     wanted = KINDS[kind].api_version
     found = values.get("apiVersion")
     if not found:
-        if "apiVersion" not in findings.broken:
-            findings.add("required-field", "apiVersion", None, required_value(), hint=f"add apiVersion: {wanted}")
+        findings.required("apiVersion", hint=f"add apiVersion: {wanted}")
     elif found != wanted:
-        findings.add(
-            "unsupported-value", "apiVersion", found, unsupported_value(found, (wanted,)), hint=f"write apiVersion: {wanted}"
-        )
+        findings.unsupported("apiVersion", found, (wanted,), hint=f"write apiVersion: {wanted}")
 
 
 def _report_owner(findings: Findings, values: Mapping[str, Any], template: tuple[str, ...]) -> None:
