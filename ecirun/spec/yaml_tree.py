@@ -14,13 +14,15 @@ from typing import Any, BinaryIO
 from ecirun.errors import SpecUnreadable
 from ecirun.spec.source import Mark
 from ecirun.spec.text_stream import TextStream
-from ecirun.spec.yaml_scalar import Scalar, plain, tagged
+from ecirun.spec.yaml_scalar import Scalar, key_of_float, plain, tagged
 
 MAX_BYTES = 3 * 1024 * 1024  # what the API server takes in one request (limit of its request body)
 MAX_DOCUMENT = 32 * 1024 * 1024  # a List holds many objects, each of which is a request of its own
 MAX_DEPTH = 200
 MAX_NODES = 1_000_000  # of one document
 MAX_UNFOLDED = 200_000  # of these, by aliases
+
+MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 class Node:
@@ -122,6 +124,10 @@ class _Builder:
                 return
             if kind is not self.document_start:
                 continue
+            if event.version is not None and event.version != (1, 1):
+                raise self._refused(
+                    Mark(self.file, 1), "Kubernetes reads YAML 1.1", hint="remove the line that begins with %YAML"
+                )
             self.anchors, self.nodes, self.unfolded = {}, 0, 0
             first = self.get_event()
             node = self._node(first, 0)
@@ -169,7 +175,7 @@ class _Builder:
 
     def _scalar(self, event: Any, line: int, column: int) -> ScalarNode:
         text = event.value
-        if event.tag is not None and event.tag != "!":
+        if event.tag is not None:
             try:
                 return ScalarNode(self.file, line, column, text, tagged(text, event.tag))
             except ValueError as error:
@@ -189,40 +195,47 @@ class _Builder:
         self._count(node)
         get_event, map_end = self.get_event, self.map_end
         entries = node.entries
-        merged: list[Node] = []
+        merged: set[str] = set()  # keys that a merge has set: the map's own may replace them
         event = get_event()
         while type(event) is not map_end:
             key_node = self._node(event, depth + 1)
             value = self._node(get_event(), depth + 1)
             key = key_node.value if isinstance(key_node, ScalarNode) else None
-            if key == "<<" and type(event) is self.scalar_event and event.implicit[0]:
-                merged.append(value)
+            if key == "<<" and type(event) is self.scalar_event and (event.implicit[0] or event.tag == MERGE_TAG):
+                self._merge(node, value, merged)
             else:
                 if type(key) is not str:
                     key = self._key(key_node)
-                if key in entries:
+                if key in merged:
+                    merged.remove(key)
+                elif key in entries:
                     node.repeated.append((key, key_node))
                 entries[key] = key_node, value
             event = get_event()
-        for other in merged:
-            self._merge(node, other)
         return node
 
     def _key(self, node: Node) -> str:
-        if not isinstance(node, ScalarNode):
-            raise self._refused(node.mark, "a key must be a string")
-        from json import dumps
+        """A key that is no string, as sigs.k8s.io/yaml makes it one."""
+        value = node.value if isinstance(node, ScalarNode) else None
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, int) and value < 2**63:
+            return str(value)
+        if isinstance(value, float):
+            return key_of_float(value)
+        raise self._refused(node.mark, "a key must be a string")
 
-        return dumps(node.value)
-
-    def _merge(self, node: MapNode, other: Node) -> None:
-        """`<<`: what the map has itself wins, then earlier maps of a list over later ones."""
+    def _merge(self, node: MapNode, other: Node, merged: set[str]) -> None:
+        """`<<`: what stands before it in the map loses, what stands behind it wins; of a list, earlier maps win."""
         if isinstance(other, ListNode):
-            for item in other.items:
-                self._merge(node, item)
+            for item in reversed(other.items):
+                self._merge(node, item, merged)
         elif isinstance(other, MapNode):
             for key, entry in other.entries.items():
-                node.entries.setdefault(key, entry)
+                if key in node.entries and key not in merged:
+                    node.repeated.append((key, node.entries[key][0]))
+                node.entries[key] = entry
+                merged.add(key)
         else:
             raise self._refused(other.mark, "map merge requires map or sequence of maps as the value")
 
@@ -231,8 +244,8 @@ class _Builder:
         if self.nodes > MAX_NODES:
             raise self._refused(node.mark, f"a document of it holds more than {MAX_NODES} values")
 
-    def _refused(self, mark: Mark, why: str) -> SpecUnreadable:
-        return SpecUnreadable(f"Can't read {mark}: {why}", where=str(mark))
+    def _refused(self, mark: Mark, why: str, hint: str = "") -> SpecUnreadable:
+        return SpecUnreadable(f"Can't read {mark}: {why}", where=str(mark), hint=hint)
 
 
 def _is_list(node: Node) -> bool:
