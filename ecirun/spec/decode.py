@@ -248,7 +248,25 @@ def _go_type(type_name: str) -> str:
     return {"intOrString": "intstr.IntOrString", "quantity": "resource.Quantity", "bytes": "[]uint8"}.get(type_name, type_name)
 
 
+# How the fields that are most often written wrong look when they are right.
+EXAMPLES = {
+    "[]string": 'write it as a list, such as ["sh", "-c", "ls"]',
+    "[]Container": "write it as a list: each container begins with a dash",
+    "[]ContainerPort": "write it as a list, such as [{containerPort: 80}]",
+    "ContainerPort": "write it as {containerPort: 80}",
+    "[]EnvVar": "write it as a list, such as [{name: LANG, value: C}]",
+    "EnvVar": "write it as {name: LANG, value: C}",
+    "[]Sysctl": 'write it as a list, such as [{name: net.core.somaxconn, value: "1024"}]',
+    "Sysctl": 'write it as {name: net.core.somaxconn, value: "1024"}',
+    "[]Volume": "write it as a list, such as [{name: data, emptyDir: {}}]",
+    "[]VolumeMount": "write it as a list, such as [{name: data, mountPath: /data}]",
+    "Capabilities": "write it as {add: [NET_ADMIN]}",
+}
+
+
 def _type_hint(node: Node, type_name: str) -> str:
+    if type_name in EXAMPLES:
+        return EXAMPLES[type_name]
     if type_name.startswith("[]"):
         return "write it as a list: each entry on its own line after a dash"
     if type_name.startswith("map:") or type_name in types():
@@ -262,8 +280,10 @@ def _type_hint(node: Node, type_name: str) -> str:
         return "write true or false, without quotes"
     if isinstance(node.value, str):
         return "write a whole number, without quotes"
-    low, high = RANGES.get(type_name, RANGES["int32"])
-    return f"write a whole number between {low} and {high}" if not isinstance(node.value, bool) else "write a whole number"
+    if isinstance(node.value, bool) or type_name not in RANGES or isinstance(node.value, float):
+        return "write a whole number"
+    low, high = RANGES[type_name]
+    return f"write a number between {low} and {high}"
 
 
 def _without_indices(path: str) -> str:

@@ -10,10 +10,9 @@ from typing import Any, BinaryIO, NamedTuple
 from ecirun.errors import NoPod, SpecUnreadable
 from ecirun.spec.build_pod import build_pod
 from ecirun.spec.decode import Decoder, plain_value
-from ecirun.spec.effects import MEANING
 from ecirun.spec.finding import Finding
 from ecirun.spec.findings import Findings, Validate
-from ecirun.spec.pod import Pod
+from ecirun.spec.pod import Pod, Volume
 from ecirun.spec.source import Mark
 from ecirun.spec.validate_metadata import validate_metadata, validate_pod_annotations
 from ecirun.spec.validate_pod import validate_pod_spec
@@ -161,13 +160,17 @@ def _read_object(node: MapNode, validate: Validate) -> Reading:
     validate_metadata(findings, values.get("metadata", {}), "metadata")
     holder = _inner(values, template)
     if template:
+        # Most files hold plain pods.
+        from ecirun.spec.validate_owner import report_owner
+
         validate_metadata(findings, holder.get("metadata", {}), f"{prefix}metadata", name_required=False)
-        _report_owner(findings, values, template)
+        report_owner(findings, values, kind, template)
     metadata = holder.get("metadata", {})
     if annotations := metadata.get("annotations"):
         validate_pod_annotations(findings, annotations, holder.get("spec", {}), f"{prefix}metadata.annotations")
     if "spec" in holder:
-        validate_pod_spec(findings, holder["spec"], f"{prefix}spec", kind, metadata)
+        claims = _claimed(kind, values)
+        validate_pod_spec(findings, holder["spec"], f"{prefix}spec", kind, metadata, claims)
     else:
         findings.required(f"{prefix}spec", hint="add spec with at least one container")
     pod = _built(kind, values, node.mark, findings.marks)
@@ -188,7 +191,25 @@ def _built(kind: str, values: Mapping[str, Any], mark: Mark, marks: Mapping[str,
     template = KINDS[kind].template
     holder = _inner(values, template)
     owner = values.get("metadata", {})
-    return build_pod(kind, owner, holder.get("metadata", {}), holder.get("spec", {}), _prefix(template), mark, marks)
+    pod = build_pod(kind, owner, holder.get("metadata", {}), holder.get("spec", {}), _prefix(template), mark, marks)
+    return _with_claims(pod, _claimed(kind, values))
+
+
+def _claimed(kind: str, values: Mapping[str, Any]) -> list[str]:
+    """The volumes that a StatefulSet gives each of its pods beside those of the template."""
+    if kind != "StatefulSet":
+        return []
+    claims = values.get("spec", {}).get("volumeClaimTemplates", ())
+    return [claim.get("metadata", {}).get("name", "") for claim in claims]
+
+
+def _with_claims(pod: Pod, names: list[str]) -> Pod:
+    """The StatefulSet's first pod, whose claims it names after itself."""
+    volumes = [
+        Volume(name, "persistentVolumeClaim", {"claimName": f"{name}-{pod.name}-0"}, f"spec.volumeClaimTemplates[{index}]")
+        for index, name in enumerate(names)
+    ]
+    return pod._replace(volumes=(*pod.volumes, *volumes)) if volumes else pod
 
 
 def _metadata_name(node: MapNode) -> str:
@@ -215,21 +236,3 @@ def _check_api_version(findings: Findings, values: Mapping[str, Any], kind: str)
         findings.required("apiVersion", hint=f"add apiVersion: {wanted}")
     elif found != wanted:
         findings.unsupported("apiVersion", found, (wanted,), hint=f"write apiVersion: {wanted}")
-
-
-def _report_owner(findings: Findings, values: Mapping[str, Any], template: tuple[str, ...]) -> None:
-    """What a workload says around its pod template: ecirun runs one pod of it, once."""
-    path, holder = "", values
-    for part in template:
-        if path:
-            for name in holder:
-                if name not in (part, "selector", "metadata", "serviceName"):
-                    findings.add(
-                        "field-has-no-effect",
-                        f"{path}.{name}",
-                        holder[name],
-                        f"has no effect here: {MEANING.get(name, 'one pod of the template runs, once')}",
-                        severity="warning",
-                    )
-        path = f"{path}.{part}" if path else part
-        holder = holder.get(part, {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ecirun.spec import names
 from ecirun.spec.effects import report_effectless
 from ecirun.spec.findings import Findings
@@ -24,19 +26,24 @@ SCHEDULING = ("nodeSelector", "affinity", "readinessGates", "schedulingGates", "
 CONTAINER_FAMILIES = ("initContainers", "containers")
 
 
-def validate_pod_spec(findings: Findings, spec: Values, path: str, kind: str, metadata: Values) -> None:
-    """Check the pod spec at `path` of an object of that kind; `metadata` is the pod's own."""
+def validate_pod_spec(
+    findings: Findings, spec: Values, path: str, kind: str, metadata: Values, claims: Iterable[str] = ()
+) -> None:
+    """Check the pod spec at `path` of an object of that kind.
+
+    `metadata` is the pod's own; `claims` are volumes that its owner gives it.
+    """
     pod_name = metadata.get("name", "") if kind == "Pod" else None
     grace = spec.get("terminationGracePeriodSeconds", 30)
     if grace < 0:
         message = "must be >= 0; negative values are invalid and will be treated as 1"
         findings.add("invalid-value", f"{path}.terminationGracePeriodSeconds", grace, message, severity="warning")
-    volumes: dict[str, str] = {}
+    volumes = dict.fromkeys(claims, "persistentVolumeClaim")
     if "volumes" in spec:
         from ecirun.spec.validate_volumes import validate_volumes
 
         account = (spec.get("serviceAccountName") or spec.get("serviceAccount", "")) if kind == "Pod" else None
-        volumes = validate_volumes(findings, spec["volumes"], f"{path}.volumes", pod_name, account)
+        volumes |= validate_volumes(findings, spec["volumes"], f"{path}.volumes", pod_name, account)
     _validate_containers(findings, spec, path, volumes)
     _validate_ephemeral(findings, spec, f"{path}.ephemeralContainers", kind)
     if "resources" in spec:

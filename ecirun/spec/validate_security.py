@@ -50,7 +50,7 @@ def _validate_sysctls(findings: Findings, spec: Values, sysctls: list[dict[str, 
 
 def _hint_for_sysctl(name: str) -> str:
     """What is wrong with the spelling; the name itself when it is only that."""
-    plain = "".join(character for character in name if character.isprintable()).strip().strip("./").lower()
+    plain = name.strip("./ \t\r\n\0").lower()
     if "*" in name:
         return "name each sysctl in full: a pod sets values, and a pattern has none"
     if plain != name and not names.sysctl_name(plain):

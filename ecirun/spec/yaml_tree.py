@@ -22,6 +22,20 @@ MAX_DEPTH = 200
 MAX_NODES = 1_000_000  # of one document
 MAX_UNFOLDED = 200_000  # of these, by aliases
 
+# What helps, by what libyaml says.
+HINTS = (
+    ("mapping values are not allowed", 'put a value that has ": " in it in quotes, or correct the indentation'),
+    ("did not find expected key", "correct the indentation: the keys of one mapping begin in one column"),
+    ("did not find expected '-' indicator", "correct the indentation: the dashes of one list stand in one column"),
+    ("could not find expected ':'", 'end the key with ": ", or put a text of several lines in quotes'),
+    ("did not find expected ',' or", "close the bracket, or put a comma between its entries"),
+    ("did not find expected node content", "give a value, or close the bracket"),
+    ("found unexpected end of stream", "close the quotes"),
+    ("cannot start any token", "put a value that begins with @, ` or % in quotes"),
+    ("unknown escape character", "write \\\\ for a backslash, or use single quotes"),
+    ("document start", "begin a further document with a line that says ---"),
+)
+
 MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -151,7 +165,8 @@ class _Builder:
                 return ScalarNode(self.file, line, column, text, plain(text) if event.implicit[0] else text)
             node = self._scalar(event, line, column)
         elif depth > MAX_DEPTH:
-            raise self._refused(Mark(self.file, line, column), f"it is nested deeper than {MAX_DEPTH} levels")
+            why = f"it is nested deeper than {MAX_DEPTH} levels"
+            raise self._refused(Mark(self.file, line, column), why, hint="close the brackets, or write it with fewer levels")
         elif kind is self.map_start:
             node = self._map(MapNode(self.file, line, column), depth)
         elif kind is self.list_start:
@@ -165,12 +180,14 @@ class _Builder:
     def _alias(self, event: Any, mark: Mark) -> Node:
         # An anchor is known when its node is whole, so a node that contains itself is met here too.
         if event.anchor not in self.anchors:
-            raise self._refused(mark, f"alias *{event.anchor} has no anchor before it")
+            hint = f"write &{event.anchor} before the value that is meant, or put *{event.anchor} in quotes"
+            raise self._refused(mark, f"alias *{event.anchor} has no anchor before it", hint=hint)
         node, size = self.anchors[event.anchor]
         self.nodes += size
         self.unfolded += size
         if self.unfolded > MAX_UNFOLDED:
-            raise self._refused(mark, f"it unfolds to more than {MAX_UNFOLDED} values; are its aliases meant to multiply?")
+            why = f"it unfolds to more than {MAX_UNFOLDED} values; are its aliases meant to multiply?"
+            raise self._refused(mark, why, hint="write out the values that are needed")
         return node
 
     def _scalar(self, event: Any, line: int, column: int) -> ScalarNode:
@@ -179,7 +196,7 @@ class _Builder:
             try:
                 return ScalarNode(self.file, line, column, text, tagged(text, event.tag))
             except ValueError as error:
-                raise self._refused(Mark(self.file, line, column), str(error)) from None
+                raise self._refused(Mark(self.file, line, column), str(error), hint="remove the tag") from None
         return ScalarNode(self.file, line, column, text, plain(text) if event.implicit[0] else text)
 
     def _list(self, node: ListNode, depth: int) -> Node:
@@ -223,7 +240,7 @@ class _Builder:
             return str(value)
         if isinstance(value, float):
             return key_of_float(value)
-        raise self._refused(node.mark, "a key must be a string")
+        raise self._refused(node.mark, "a key must be a string", hint="put the key in quotes")
 
     def _merge(self, node: MapNode, other: Node, merged: set[str]) -> None:
         """`<<`: what stands before it in the map loses, what stands behind it wins; of a list, earlier maps win."""
@@ -237,7 +254,8 @@ class _Builder:
                 node.entries[key] = entry
                 merged.add(key)
         else:
-            raise self._refused(other.mark, "map merge requires map or sequence of maps as the value")
+            why = "map merge requires map or sequence of maps as the value"
+            raise self._refused(other.mark, why, hint="give << an alias of a mapping")
 
     def _count(self, node: Node) -> None:
         self.nodes += 1
@@ -257,8 +275,11 @@ def _broken(error: Any, text: TextStream, file: str) -> SpecUnreadable:
     if mark is None:
         return SpecUnreadable(f"Can't read {file}: it is not YAML: {_one_line(str(error.problem))}", where=file)
     before = text.line(mark.line)[: mark.column + 1]
-    hint = "indent with spaces: YAML does not allow tabs there" if "\t" in before else ""
     problem = error.problem + (f" {error.context}" if error.context else "")
+    if "\t" in before:
+        hint = "indent with spaces: YAML does not allow tabs there"
+    else:
+        hint = next((hint for part, hint in HINTS if part in problem), "correct what stands there or just before it")
     where = Mark(file, mark.line + 1, mark.column + 1)
     return SpecUnreadable(f"Can't read {where}: it is not YAML: {_one_line(problem)}", where=str(where), hint=hint)
 
