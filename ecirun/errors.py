@@ -3,6 +3,7 @@
     EcirunError                 125  ecirun itself failed, and nothing ran
     ├── UsageError              125  wrong options or arguments (`check`: 2)
     ├── SpecUnreadable          125  the input is no YAML document that could be judged (`check`: 2)
+    │   └── NoPod               125  it is one, and there is no pod in it (`check`: 2)
     ├── PodRefused              125  the spec or ECI's policy refuses the pod
     ├── PolicyUnreadable        125  a policy file that does not say what a policy must say
     ├── ImageNotFound           125  the image is not in the store
@@ -43,6 +44,10 @@ class SpecUnreadable(EcirunError):
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.where = where
+
+
+class NoPod(SpecUnreadable):
+    """The input can be read, and holds no pod."""
 
 
 class PodRefused(EcirunError):

@@ -42,10 +42,14 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 
 
 def pod_environment(container: Container) -> dict[str, str]:
-    """The container's env; a value may use the variables that stand before it."""
+    """The container's env; a value may use the variables that stand before it.
+
+    Variables with valueFrom are not set; reading the spec gave a warning about each.
+    """
     values: dict[str, str] = {}
     for variable in container.env:
-        values[variable.name] = expand(variable.value, values)
+        if variable.value_from is None:
+            values[variable.name] = expand(variable.value, values)
     return values
 
 

@@ -8,7 +8,7 @@ them in `[rules.ID]` tables.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -42,12 +42,31 @@ class Policy(NamedTuple):
     capabilities_default: tuple[str, ...]
     masked_paths: tuple[str, ...]
     read_only_paths: tuple[str, ...]
-    own_rules: Mapping[str, Any]
+    rules: Mapping[str, Rule]
 
-    @property
-    def rules(self) -> Mapping[str, Rule]:
-        """The rules by id. Only findings and `explain` need them, and reading them takes a while."""
-        return rules_from_table(_laid_over(_common_rules(), self.own_rules), "policy", self.name)
+
+class _Rules(Mapping[str, Rule]):
+    """The rules by id, read when the first is asked for: only findings and `explain` need them, and it takes a while."""
+
+    def __init__(self, own: Mapping[str, Any], policy: str) -> None:
+        self.own = own
+        self.policy = policy
+        self.read: Mapping[str, Rule] | None = None
+
+    def all(self) -> Mapping[str, Rule]:
+        """The rules, with what the policy says of them laid over the common texts."""
+        if self.read is None:
+            self.read = rules_from_table(_laid_over(_common_rules(), self.own), "policy", self.policy)
+        return self.read
+
+    def __getitem__(self, rule: str) -> Rule:
+        return self.all()[rule]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.all())
+
+    def __len__(self) -> int:
+        return len(self.all())
 
 
 @cache
@@ -148,10 +167,10 @@ def _policy(table: dict[str, Any], file: str) -> Policy:
         capabilities_default=_capabilities(table, "default", file),
         masked_paths=_paths(table, "masked", file),
         read_only_paths=_paths(table, "read_only", file),
-        own_rules=table.get("rules", {}),
+        rules=_Rules(table.get("rules", {}), table["name"]),
     )
-    if policy.own_rules != {}:
-        _check_rules(policy, file)
+    if table.get("rules"):
+        _check_rules(table["rules"], file)
     return policy
 
 
@@ -205,15 +224,15 @@ def _paths(table: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
     return paths
 
 
-def _check_rules(policy: Policy, file: str) -> None:
+def _check_rules(own: Any, file: str) -> None:
     from ecirun.policy.checks import RULES
 
-    if not isinstance(policy.own_rules, dict):
+    if not isinstance(own, dict):
         raise _wrong(file, "rules must be a table of [rules.ID] tables")
-    unknown = sorted(set(policy.own_rules) - set(RULES))
+    unknown = sorted(set(own) - set(RULES))
     if unknown:
         raise _wrong(file, f"[rules.{unknown[0]}]: there is no such check", hint="use only " + ", ".join(sorted(RULES)))
-    rules_from_table(_laid_over(_common_rules(), policy.own_rules), "policy", file)
+    rules_from_table(_laid_over(_common_rules(), own), "policy", file)
 
 
 def _wrong(file: str, why: str, hint: str = "") -> PolicyUnreadable:

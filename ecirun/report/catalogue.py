@@ -40,7 +40,6 @@ def policy_text(policy: Policy, others: Iterable[str]) -> str:
 def policy_json(policy: Policy) -> str:
     """The whole policy; ends in a newline."""
     fields = policy._asdict() | {"rules": [rule._asdict() for rule in policy.rules.values()]}
-    del fields["own_rules"]
     return json.dumps({"schema_version": 1, "policy": policy.name, **fields}, indent=2) + "\n"
 
 

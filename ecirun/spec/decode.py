@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ecirun.spec.field_error import invalid_value
+from ecirun.spec.field_error import invalid_value, quoted
 from ecirun.spec.findings import Findings
-from ecirun.spec.quantity import BadQuantity, parse_quantity
 from ecirun.spec.schema import belongs_at, did_you_mean, types
 from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode
 
@@ -28,6 +27,8 @@ class Decoder:
 
     def __init__(self, findings: Findings, pod: str) -> None:
         self.findings = findings
+        self.marks = findings.marks
+        self.types = types()
         self.pod = pod
 
     def object(self, node: Node, type_name: str, path: str) -> dict[str, Any]:
@@ -36,15 +37,18 @@ class Decoder:
         return value if isinstance(value, dict) else {}
 
     def _value(self, node: Node, type_name: str, path: str, holder: str) -> Any:
-        self.findings.marks[path] = node.mark
-        if isinstance(node, ScalarNode) and node.value is None:
-            return None
+        self.marks[path] = node.mark
+        if type(node) is ScalarNode:
+            value = node.value
+            # Three of four values are strings that may be strings, or nothing.
+            if value is None or (type_name == "string" and type(value) is str):
+                return value
+        if type_name in self.types:
+            return self._object(node, type_name, path, holder)
         if type_name.startswith("[]"):
             return self._list(node, type_name, path, holder)
         if type_name.startswith("map:"):
             return self._map(node, type_name, path, holder)
-        if type_name in types():
-            return self._object(node, type_name, path, holder)
         if type_name == "any":
             return plain_value(node)
         return self._scalar(node, type_name, path, holder)
@@ -52,13 +56,15 @@ class Decoder:
     def _object(self, node: Node, type_name: str, path: str, holder: str) -> Any:
         if not isinstance(node, MapNode):
             return self._wrong(node, type_name, path, holder)
-        self._say_repeated(node, path)
-        fields = types()[type_name]
+        if node.repeated:
+            self._say_repeated(node, path)
+        fields = self.types[type_name]
+        before = f"{path}." if path else ""
         result = {}
-        for key, (key_mark, child) in node.entries.items():
-            child_path = f"{path}.{key}" if path else key
+        for key, (key_node, child) in node.entries.items():
+            child_path = before + key
             if key not in fields:
-                self.findings.marks[child_path] = key_mark
+                self.marks[child_path] = key_node.mark
                 self._say_unknown(type_name, key, child_path, path)
                 continue
             value = self._value(child, fields[key], child_path, type_name)
@@ -68,10 +74,15 @@ class Decoder:
         return result
 
     def _say_repeated(self, node: MapNode, path: str) -> None:
-        for key, mark in node.repeated:
+        for key, key_node in node.repeated:
             child_path = f"{path}.{key}" if path else key
             self.findings.add_lenient(
-                "duplicate-field", child_path, key, f'key "{key}" already set in map', hint="keep one of them", mark=mark
+                "duplicate-field",
+                child_path,
+                key,
+                f'key "{key}" already set in map',
+                hint="keep one of them",
+                mark=key_node.mark,
             )
 
     def _say_unknown(self, type_name: str, key: str, path: str, parent: str) -> None:
@@ -106,22 +117,25 @@ class Decoder:
     def _list(self, node: Node, type_name: str, path: str, holder: str) -> Any:
         if not isinstance(node, ListNode):
             return self._wrong(node, type_name, path, holder)
+        inner = type_name[2:]
         values = []
         for index, child in enumerate(node.items):
-            value = self._value(child, type_name[2:], f"{path}[{index}]", holder)
+            value = self._value(child, inner, f"{path}[{index}]", holder)
             # A broken entry keeps its place, so that the paths of those behind it stay right.
-            values.append(_zero(type_name[2:]) if value is None or value is NOTHING else value)
+            values.append(_zero(inner) if value is None or value is NOTHING else value)
         return values
 
     def _map(self, node: Node, type_name: str, path: str, holder: str) -> Any:
         if not isinstance(node, MapNode):
             return self._wrong(node, type_name, path, holder)
-        self._say_repeated(node, path)
+        if node.repeated:
+            self._say_repeated(node, path)
+        inner = type_name[4:]
         values = {}
-        for key, (_mark, child) in node.entries.items():
-            value = self._value(child, type_name[4:], f"{path}[{key}]", holder)
+        for key, (_key_node, child) in node.entries.items():
+            value = self._value(child, inner, f"{path}[{key}]", holder)
             if value is not NOTHING:
-                values[key] = _zero(type_name[4:]) if value is None else value
+                values[key] = _zero(inner) if value is None else value
         return values
 
     def _scalar(self, node: Node, type_name: str, path: str, holder: str) -> Any:
@@ -133,6 +147,8 @@ class Decoder:
             fits = isinstance(value, bool)
         elif type_name == "quantity":
             return self._quantity(node, path, holder)
+        elif type_name == "bytes":
+            return self._bytes(node, path, holder)
         else:
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
@@ -145,15 +161,38 @@ class Decoder:
         value = node.value if isinstance(node, ScalarNode) else None
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             return self._wrong(node, "quantity", path, holder)
+        # Few pods have quantities.
+        from ecirun.spec.quantity import BadQuantity, parse_quantity
+
+        text = value.strip() if isinstance(value, str) else quoted(value)
         try:
-            parse_quantity(str(value))
+            parse_quantity(text)
         except BadQuantity as error:
             self.findings.broken.add(path)
             self.findings.add(
                 "bad-quantity", path, value, invalid_value(value, str(error)), hint="write it as in 250m or 128Mi"
             )
             return NOTHING
-        return str(value)
+        return text
+
+    def _bytes(self, node: Node, path: str, holder: str) -> Any:
+        value = node.value if isinstance(node, ScalarNode) else None
+        if not isinstance(value, str):
+            return self._wrong(node, "bytes", path, holder)
+        from ecirun.spec.base64_text import BadBase64, decoded
+
+        try:
+            return decoded(value)
+        except BadBase64 as error:
+            self.findings.broken.add(path)
+            self.findings.add(
+                "invalid-value",
+                path,
+                "",
+                f"Invalid value: <contents not shown>: {error}",
+                hint="encode the value with base64; plain text belongs in stringData of a Secret, or in data of a ConfigMap",
+            )
+            return NOTHING
 
     def _wrong(self, node: Node, type_name: str, path: str, holder: str) -> _Nothing:
         self.findings.broken.add(path)
@@ -170,7 +209,7 @@ def plain_value(node: Node) -> Any:
     if isinstance(node, ListNode):
         return [plain_value(item) for item in node.items]
     if isinstance(node, MapNode):
-        return {key: plain_value(child) for key, (_mark, child) in node.entries.items()}
+        return {key: plain_value(child) for key, (_key_node, child) in node.entries.items()}
     assert isinstance(node, ScalarNode)
     return node.value
 
@@ -180,7 +219,7 @@ def _zero(type_name: str) -> Any:
         return []
     if type_name.startswith("map:") or type_name in types():
         return {}
-    return {"string": "", "quantity": "0", "bool": False}.get(type_name, 0)
+    return {"string": "", "quantity": "0", "bool": False, "bytes": b""}.get(type_name, 0)
 
 
 def _json_kind(node: Node, wanted: str) -> str:
@@ -206,10 +245,28 @@ def _go_type(type_name: str) -> str:
         return "v1.ObjectMeta"
     if type_name in types():
         return f"v1.{type_name}"
-    return {"intOrString": "intstr.IntOrString", "quantity": "resource.Quantity"}.get(type_name, type_name)
+    return {"intOrString": "intstr.IntOrString", "quantity": "resource.Quantity", "bytes": "[]uint8"}.get(type_name, type_name)
+
+
+# How the fields that are most often written wrong look when they are right.
+EXAMPLES = {
+    "[]string": 'write it as a list, such as ["sh", "-c", "ls"]',
+    "[]Container": "write it as a list: each container begins with a dash",
+    "[]ContainerPort": "write it as a list, such as [{containerPort: 80}]",
+    "ContainerPort": "write it as {containerPort: 80}",
+    "[]EnvVar": "write it as a list, such as [{name: LANG, value: C}]",
+    "EnvVar": "write it as {name: LANG, value: C}",
+    "[]Sysctl": 'write it as a list, such as [{name: net.core.somaxconn, value: "1024"}]',
+    "Sysctl": 'write it as {name: net.core.somaxconn, value: "1024"}',
+    "[]Volume": "write it as a list, such as [{name: data, emptyDir: {}}]",
+    "[]VolumeMount": "write it as a list, such as [{name: data, mountPath: /data}]",
+    "Capabilities": "write it as {add: [NET_ADMIN]}",
+}
 
 
 def _type_hint(node: Node, type_name: str) -> str:
+    if type_name in EXAMPLES:
+        return EXAMPLES[type_name]
     if type_name.startswith("[]"):
         return "write it as a list: each entry on its own line after a dash"
     if type_name.startswith("map:") or type_name in types():
@@ -217,14 +274,16 @@ def _type_hint(node: Node, type_name: str) -> str:
     if isinstance(node, (ListNode, MapNode)):
         return "give one value"
     assert isinstance(node, ScalarNode)
-    if type_name == "string":
+    if type_name in ("string", "bytes"):
         return f'put it in quotes: "{node.text}"'
     if type_name == "bool":
         return "write true or false, without quotes"
     if isinstance(node.value, str):
         return "write a whole number, without quotes"
-    low, high = RANGES.get(type_name, RANGES["int32"])
-    return f"write a whole number between {low} and {high}" if not isinstance(node.value, bool) else "write a whole number"
+    if isinstance(node.value, bool) or type_name not in RANGES or isinstance(node.value, float):
+        return "write a whole number"
+    low, high = RANGES[type_name]
+    return f"write a number between {low} and {high}"
 
 
 def _without_indices(path: str) -> str:

@@ -76,3 +76,26 @@ def report_resources(findings: Findings, resources: Mapping[str, Any], path: str
     """Limits are read, for what is judged by them, but nothing enforces them."""
     if resources:
         findings.add("field-has-no-effect", path, resources, f"has no effect here: {MEANING['resources']}", severity="warning")
+
+
+def report_mount(findings: Findings, mount: Mapping[str, Any], path: str) -> None:
+    """How a volume is mounted here, where the file asks for more."""
+    for field in ("subPath", "subPathExpr", "mountPropagation", "recursiveReadOnly"):
+        if mount.get(field) and mount[field] not in ("None", "Disabled"):
+            message = "has no effect here: the whole volume is mounted privately"
+            findings.add("field-has-no-effect", f"{path}.{field}", mount[field], message, severity="warning")
+
+
+def report_environment(findings: Findings, container: Mapping[str, Any], path: str) -> None:
+    """Variables that nothing here sets."""
+    for index, variable in enumerate(container.get("env", ())):
+        if "valueFrom" in variable:
+            what = f'variable "{variable.get("name", "")}" is not set'
+            _no_value_from(findings, f"{path}.env[{index}].valueFrom", variable["valueFrom"], what)
+    if container.get("envFrom"):
+        _no_value_from(findings, f"{path}.envFrom", container["envFrom"], "its variables are not set")
+
+
+def _no_value_from(findings: Findings, path: str, source: Any, what: str) -> None:
+    hint = "give a plain value where the workload needs it"
+    findings.add("env-value-from-not-set", path, source, f"has no effect here: {what}", hint=hint, severity="warning")

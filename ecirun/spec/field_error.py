@@ -11,6 +11,8 @@ def quoted(value: Any) -> str:
     """A value as a field error shows it: strings in quotes with escapes, everything else as JSON."""
     if isinstance(value, str):
         return '"' + "".join(_escaped(character) for character in value) + '"'
+    if isinstance(value, float) and value == value and abs(value) < 1e21 and value.is_integer():
+        return str(int(value))  # encoding/json writes a whole number without a fraction
     return json.dumps(value, default=str, separators=(",", ":"))
 
 

@@ -1,96 +1,151 @@
-"""What names must look like (apimachinery pkg/util/validation/validation.go); each function returns the complaint or ""."""
+"""What names must look like (apimachinery pkg/util/validation and pkg/api/validate/content).
+
+Each function returns the complaints about its argument, in Kubernetes' words; none when it is fine.
+"""
 
 from __future__ import annotations
 
 import re
 
+Complaints = list[str]
+
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_LABEL_UNDERSCORE = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN_UNDERSCORE = rf"{_LABEL_UNDERSCORE}(\.{_LABEL_UNDERSCORE})*"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
-_ENV = "[-._a-zA-Z][-._a-zA-Z0-9]*"
+_KEY = "[-._a-zA-Z0-9]+"
+_HEADER = "[-A-Za-z0-9]+"
 _SYSCTL = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 
-_LABEL_TEXT = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
-    f"alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
-)
-_SUBDOMAIN_TEXT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end "
-    f"with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
-)
-_QUALIFIED_TEXT = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-    f"character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{_QUALIFIED}')"
-)
-_LABEL_VALUE_TEXT = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end "
-    "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    f"'{_LABEL_VALUE}')"
-)
-_ENV_TEXT = (
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start "
-    f"with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for validation is '{_ENV}')"
-)
+_CHARACTERS = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 
 
-def dns_label(name: str) -> str:
+def dns_label(name: str) -> Complaints:
     """A DNS label: containers, volumes, namespaces, host names."""
-    if not re.fullmatch(_LABEL, name):
-        return _LABEL_TEXT
-    return "must be no more than 63 characters" if len(name) > 63 else ""
+    complaints = _longer_than(63, name, "characters")
+    if re.fullmatch(_LABEL, name):
+        return complaints
+    if re.fullmatch(_SUBDOMAIN, name):
+        return [*complaints, "must not contain dots"]
+    text = (
+        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+        "an alphanumeric character"
+    )
+    return [*complaints, _like(text, _LABEL, "my-name", "123-abc")]
 
 
-def dns_subdomain(name: str) -> str:
-    """A DNS subdomain: pods."""
+def dns_subdomain(name: str) -> Complaints:
+    """A DNS subdomain: pods, Secrets, and most other objects."""
+    complaints = _longer_than(253, name, "characters")
     if not re.fullmatch(_SUBDOMAIN, name):
-        return _SUBDOMAIN_TEXT
-    return "must be no more than 253 characters" if len(name) > 253 else ""
+        text = (
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+            "and end with an alphanumeric character"
+        )
+        complaints.append(_like(text, _SUBDOMAIN, "example.com"))
+    return complaints
 
 
-def qualified_name(name: str) -> str:
+def dns_subdomain_with_underscore(name: str) -> Complaints:
+    """A domain in dnsConfig.searches."""
+    complaints = _longer_than(253, name, "characters")
+    if not re.fullmatch(_SUBDOMAIN_UNDERSCORE, name):
+        text = (
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must "
+            "start and end with an alphanumeric character"
+        )
+        complaints.append(_like(text, _SUBDOMAIN_UNDERSCORE, "example.com"))
+    return complaints
+
+
+def generated(name: str) -> str:
+    """What is checked of a generateName: Kubernetes appends to it, so it may end in a dash."""
+    return name[:-1] + "a" if len(name) > 1 and name.endswith("-") else name
+
+
+def qualified_name(name: str) -> Complaints:
     """A label's or annotation's key: an optional DNS subdomain and a slash, then a name."""
-    prefix, slash, last = name.rpartition("/")
-    if slash and not prefix:
-        return "prefix part must be non-empty"
-    if slash and (complaint := dns_subdomain(prefix)):
-        return f"prefix part {complaint}"
+    prefix, slash, last = name.partition("/")
+    if not slash:
+        prefix, last = "", name
+    elif "/" in last:
+        text = f"a valid label key {_like(_CHARACTERS, _QUALIFIED, 'MyName', 'my.name', '123-abc')}"
+        return [f"{text} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
+    complaints = []
+    if slash:
+        complaints = [f"prefix part {text}" for text in (dns_subdomain(prefix) if prefix else ["must be non-empty"])]
     if not last:
-        return "name part must be non-empty"
-    if len(last) > 63:
-        return "name part must be no more than 63 characters"
-    return "" if re.fullmatch(_QUALIFIED, last) else _QUALIFIED_TEXT
+        complaints.append("name part must be non-empty")
+    complaints += [f"name part {text}" for text in _longer_than(63, last, "bytes")]
+    if not re.fullmatch(_QUALIFIED, last):
+        complaints.append("name part " + _like(_CHARACTERS, _QUALIFIED, "MyName", "my.name", "123-abc"))
+    return complaints
 
 
-def label_value(value: str) -> str:
+def label_value(value: str) -> Complaints:
     """A label's value."""
-    if len(value) > 63:
-        return "must be no more than 63 characters"
-    return "" if re.fullmatch(_LABEL_VALUE, value) else _LABEL_VALUE_TEXT
+    complaints = _longer_than(63, value, "bytes")
+    if not re.fullmatch(_LABEL_VALUE, value):
+        text = f"a valid label must be an empty string or {_CHARACTERS.removeprefix('must ')}"
+        complaints.append(_like(text, _LABEL_VALUE, "MyValue", "my_value", "12345"))
+    return complaints
 
 
-def env_name(name: str) -> str:
+def env_name(name: str) -> Complaints:
     """The name of an environment variable."""
-    if not re.fullmatch(_ENV, name):
-        return _ENV_TEXT
-    return f"must not be '{name}'" if name in (".", "..") else ("must not start with '..'" if name.startswith("..") else "")
+    if all(" " <= character <= "~" and character != "=" for character in name):
+        return []
+    return ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
 
 
-def port_name(name: str) -> str:
+def config_key(key: str) -> Complaints:
+    """A key of a ConfigMap or Secret."""
+    complaints = _longer_than(253, key, "characters")
+    if not re.fullmatch(_KEY, key):
+        text = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+        complaints.append(_like(text, _KEY, "key.name", "KEY_NAME", "key-name"))
+    if key in (".", ".."):
+        complaints.append(f"must not be '{key}'")
+    elif key.startswith(".."):
+        complaints.append("must not start with '..'")
+    return complaints
+
+
+def port_name(name: str) -> Complaints:
     """The name of a port (an IANA service name)."""
-    if len(name) > 15:
-        return "must be no more than 15 characters"
+    complaints = _longer_than(15, name, "characters")
     if not re.fullmatch("[-a-z0-9]+", name):
-        return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+        complaints.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search("[a-z]", name):
-        return "must contain at least one letter (a-z)"
+        complaints.append("must contain at least one letter (a-z)")
     if "--" in name:
-        return "must not contain consecutive hyphens"
-    return "must not begin or end with a hyphen" if name.startswith("-") or name.endswith("-") else ""
+        complaints.append("must not contain consecutive hyphens")
+    if name.startswith("-") or name.endswith("-"):
+        complaints.append("must not begin or end with a hyphen")
+    return complaints
 
 
-def sysctl_name(name: str) -> str:
+def header_name(name: str) -> Complaints:
+    """The name of a HTTP header."""
+    if re.fullmatch(_HEADER, name):
+        return []
+    return [_like("a valid HTTP header must consist of alphanumeric characters or '-'", _HEADER, "X-Header-Name")]
+
+
+def sysctl_name(name: str) -> Complaints:
     """A sysctl's name, with dots or slashes (Kubernetes pkg/apis/core/validation/validation.go, IsValidSysctlName)."""
     if len(name) <= 253 and re.fullmatch(_SYSCTL, name):
-        return ""
-    return f"must have at most 253 characters and match regex ^{_SYSCTL}$"
+        return []
+    return [f"must have at most 253 characters and match regex ^{_SYSCTL}$"]
+
+
+def _longer_than(most: int, text: str, what: str) -> Complaints:
+    return [f"must be no more than {most} {what}"] if len(text.encode()) > most else []
+
+
+def _like(text: str, expression: str, *examples: str) -> str:
+    """The text with examples as apimachinery joins them, comma before "or" and all."""
+    shown = " or ".join(f"'{example}', " for example in examples)
+    return f"{text} (e.g. {shown}regex used for validation is '{expression}')"

@@ -1,18 +1,23 @@
 """A Pod as ecirun understands it: typed, and every value can say where it stands.
 
-Field names are Kubernetes', in snake case. A field that the spec does not set is None where Kubernetes tells "unset" from a
-zero value, and empty otherwise. Fields that ecirun does not act on are not here; reading them gave a warning already.
+Field names are Kubernetes', in snake case, and so are the defaults (pkg/apis/core/v1/defaults.go). A field that the spec does
+not set is None where Kubernetes tells "unset" from a zero value, and empty otherwise. Fields that nothing here looks at are
+left out. What few pods have is in `ecirun.spec.pod_parts`: every class here costs each start of ecirun a little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ecirun.spec.source import Mark
+from ecirun.spec.source import Mark, parent
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+if TYPE_CHECKING:
+    from ecirun.spec.pod_parts import DNSConfig, EnvFrom, HostAlias, Lifecycle, Probe
+    from ecirun.spec.quantity import Quantity
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Sysctl(NamedTuple):
@@ -47,13 +52,31 @@ class PodSecurityContext(NamedTuple):
     supplemental_groups: tuple[int, ...] = ()
     supplemental_groups_policy: str | None = None
     fs_group: int | None = None
+    fs_group_change_policy: str = "Always"
+
+
+class Choice(NamedTuple):
+    """Which of several sources or actions a field has, where the API takes exactly one of them.
+
+    `kind` is the chosen field's name (`configMapKeyRef`, `httpGet`, …) and `path` its field path. `options` is its content as
+    the API spells it, checked, with Kubernetes' defaults filled in: of the fields that the API requires, each is there.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    path: str
 
 
 class EnvVar(NamedTuple):
-    """One env entry with a plain value; entries with valueFrom gave a warning and are not here."""
+    """One env entry.
+
+    `value_from` is None, or of the kind fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef or fileKeyRef.
+    """
 
     name: str
     value: str
+    value_from: Choice | None = None
+    path: str = ""
 
 
 class Port(NamedTuple):
@@ -62,10 +85,13 @@ class Port(NamedTuple):
     host_port: int | None
     host_ip: str | None
     path: str
+    container_port: int = 0
+    name: str = ""
+    protocol: str = "TCP"
 
 
 class Volume(NamedTuple):
-    """One volume. `source` is the API's field name (`emptyDir`, `hostPath`, …), `options` its plain content."""
+    """One volume. `source` is the API's field name (`emptyDir`, `hostPath`, …), `options` its content, as in a Choice."""
 
     name: str
     source: str
@@ -74,16 +100,24 @@ class Volume(NamedTuple):
 
 
 class VolumeMount(NamedTuple):
-    """One volumeMount."""
+    """One volumeMount. `path` is the entry's field path; `sub_path` and `sub_path_expr` are empty when unset."""
 
     name: str
     mount_path: str
     read_only: bool
     path: str
+    sub_path: str = ""
+    sub_path_expr: str = ""
+    mount_propagation: str = "None"
+    recursive_read_only: str = "Disabled"
 
 
 class Container(NamedTuple):
-    """One container. `command` and `args` are None when unset or empty. `path` is its field path."""
+    """One container. `command` and `args` are None when unset or empty. `path` is its field path.
+
+    `requests` holds each limit too whose request the spec leaves out. `restart_policy` is the container's own: an init
+    container with Always is a sidecar.
+    """
 
     name: str
     image: str
@@ -99,6 +133,17 @@ class Container(NamedTuple):
     image_pull_policy: str | None = None
     stdin: bool = False
     tty: bool = False
+    stdin_once: bool = False
+    env_from: tuple[EnvFrom, ...] = ()
+    limits: Mapping[str, Quantity] = NOTHING
+    requests: Mapping[str, Quantity] = NOTHING
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
+    restart_policy: str | None = None
+    termination_message_path: str = "/dev/termination-log"
+    termination_message_policy: str = "File"
 
 
 class Pod(NamedTuple):
@@ -114,7 +159,7 @@ class Pod(NamedTuple):
     prefix: str
     mark: Mark
     marks: Mapping[str, Mark]
-    labels: Mapping[str, str] = NOTHING
+    labels: Mapping[str, str] = NOTHING  # those of the pod itself: for a workload, of its template
     annotations: Mapping[str, str] = NOTHING
     security_context: PodSecurityContext = PodSecurityContext()
     containers: tuple[Container, ...] = ()
@@ -125,12 +170,22 @@ class Pod(NamedTuple):
     host_pid: bool = False
     host_ipc: bool = False
     share_process_namespace: bool = False
-    restart_policy: str | None = None
+    restart_policy: str = "Always"
     termination_grace_period_seconds: int = 30
+    active_deadline_seconds: int | None = None
+    subdomain: str | None = None
+    set_hostname_as_fqdn: bool = False
+    hostname_override: str | None = None
+    host_aliases: tuple[HostAlias, ...] = ()
+    dns_policy: str = "ClusterFirst"
+    dns_config: DNSConfig | None = None
+    enable_service_links: bool = True
+    service_account_name: str = ""
+    limits: Mapping[str, Quantity] = NOTHING
+    requests: Mapping[str, Quantity] = NOTHING
 
     def where(self, path: str) -> Mark:
         """The place of the value at `path`, or of the nearest parent that is written in the file."""
         while path and path not in self.marks:
-            cut = max(path.rfind("."), path.rfind("["))
-            path = path[:cut] if cut > 0 else ""
+            path = parent(path)
         return self.marks.get(path, self.mark)

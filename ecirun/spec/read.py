@@ -1,21 +1,22 @@
-"""A file's bytes → one reading per pod in it: documents, lists, and the objects that hold a pod template."""
+"""A file → one reading per pod in it: documents, lists, and the objects that hold a pod template."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple
 
-from ecirun.errors import SpecUnreadable
+from ecirun.errors import NoPod, SpecUnreadable
 from ecirun.spec.build_pod import build_pod
 from ecirun.spec.decode import Decoder, plain_value
-from ecirun.spec.effects import MEANING
-from ecirun.spec.field_error import required_value, unsupported_value
 from ecirun.spec.finding import Finding
 from ecirun.spec.findings import Findings, Validate
-from ecirun.spec.pod import Pod
+from ecirun.spec.pod import Pod, Volume
 from ecirun.spec.source import Mark
-from ecirun.spec.validate_pod import validate_metadata, validate_pod_spec
-from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode, read_documents
+from ecirun.spec.validate_metadata import validate_metadata, validate_pod_annotations
+from ecirun.spec.validate_pod import validate_pod_spec
+from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode, stream_documents
 
 
 class Kind(NamedTuple):
@@ -40,43 +41,87 @@ KINDS: Mapping[str, Kind] = {
 # Kinds without a pod that stand beside pods in one file: they are passed over.
 WITHOUT_POD = frozenset(
     "ConfigMap Secret Service ServiceAccount Namespace PersistentVolume PersistentVolumeClaim Endpoints Event LimitRange Node "
-    "ResourceQuota ControllerRevision".split()
+    "ResourceQuota ControllerRevision Ingress NetworkPolicy PodSecurityPolicy".split()
 )
+
+NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
 class Reading(NamedTuple):
-    """One pod of a file, or why there is none: `pod` is None where the object could not be read as one."""
+    """One pod of a file, or why there is none: `pod` is None where the object could not be read as one.
+
+    `values` is the whole object as plain values of the API's types, without what did not fit; `marks` maps their field paths to
+    places.
+    """
 
     pod: Pod | None
     kind: str
     name: str
     mark: Mark
     findings: tuple[Finding, ...]
+    values: Mapping[str, Any] = NO_VALUES
+    marks: Mapping[str, Mark] = NO_VALUES
+
+    @property
+    def template(self) -> Mapping[str, Any]:
+        """What of `values` holds the pod's metadata and spec: the object itself, or the pod template in it."""
+        return _inner(self.values, KINDS[self.kind].template)
+
+    def with_values(self, values: Mapping[str, Any]) -> Reading:
+        """The same object with other values, and the pod that they make."""
+        return self._replace(values=values, pod=_built(self.kind, values, self.mark, self.marks))
 
 
 def read_pods(data: bytes, file: str, *, validate: Validate = "strict") -> list[Reading]:
     """Every pod of the file, in file order. Raises SpecUnreadable when there is nothing in it that could be judged."""
-    documents = read_documents(data, file)
+    return list(stream_pods(io.BytesIO(data), file, validate=validate))
+
+
+def stream_pods(
+    stream: BinaryIO,
+    file: str,
+    *,
+    validate: Validate = "strict",
+    strangers: bool = False,
+    on_other: Callable[[MapNode], None] | None = None,
+) -> Iterator[Reading]:
+    """Every pod of an open file, each as soon as it is read.
+
+    Objects without a pod are passed over; `on_other` sees each of them. With `strangers`, so are documents that are no
+    Kubernetes objects at all. Raises SpecUnreadable where the file cannot be read on, and NoPod when it held no pod.
+    """
+    found = False
+    passed_over: dict[str, None] = {}
+    documents = 0
+    for document in stream_documents(stream, file):
+        documents += 1
+        for node in _objects((document,), strangers=strangers):
+            kind = _text(node, "kind")
+            if _holds_no_pod(node, kind):
+                passed_over[kind] = None
+                if on_other:
+                    on_other(node)
+            else:
+                found = True
+                yield _read_object(node, validate)
     if not documents:
-        raise SpecUnreadable(f"Can't read {file}: it is empty", where=file, hint="see `ecirun examples` for pods to start from")
-    readings = []
-    passed_over = []
-    for node in _objects(documents):
-        kind = _text(node, "kind")
-        if _holds_no_pod(node, kind):
-            passed_over.append(kind)
-        else:
-            readings.append(_read_object(node, validate))
-    if not readings:
-        there = ", ".join(dict.fromkeys(passed_over)) or "an empty list"
-        raise SpecUnreadable(
+        raise NoPod(f"Can't read {file}: it is empty", where=file, hint="see `ecirun examples` for pods to start from")
+    if not found:
+        there = ", ".join(passed_over) or "an empty list"
+        raise NoPod(
             f"Can't read {file}: it holds no pod, only {there}", where=file, hint="give one of the kinds " + ", ".join(KINDS)
         )
-    return readings
 
 
-def _objects(nodes: list[Node]) -> Iterator[MapNode]:
+def stream_objects(stream: BinaryIO, file: str) -> Iterator[MapNode]:
+    """Every Kubernetes object of an open file, of whatever kind, lists taken apart. Raises SpecUnreadable."""
+    return _objects(stream_documents(stream, file), strangers=False)
+
+
+def _objects(nodes: Iterable[Node], *, strangers: bool) -> Iterator[MapNode]:
     for node in nodes:
+        if strangers and not (isinstance(node, MapNode) and ("kind" in node.entries or "apiVersion" in node.entries)):
+            continue
         if not isinstance(node, MapNode):
             what = "list" if isinstance(node, ListNode) else "single value"
             raise SpecUnreadable(
@@ -86,7 +131,7 @@ def _objects(nodes: list[Node]) -> Iterator[MapNode]:
             )
         items = node.get("items")
         if _text(node, "kind") in ("List", "PodList") and isinstance(items, ListNode):
-            yield from _objects(items.items)
+            yield from _objects(items.items, strangers=strangers)
         else:
             yield node
 
@@ -109,23 +154,62 @@ def _read_object(node: MapNode, validate: Validate) -> Reading:
     if not _known_kind(findings, node, kind):
         return Reading(None, kind, name, node.mark, tuple(findings.in_file_order()))
     template = KINDS[kind].template
-    prefix = "".join(f"{part}." for part in template)
+    prefix = _prefix(template)
     values = Decoder(findings, f"{prefix}spec").object(node, kind, "")
     _check_api_version(findings, values, kind)
-    owner = values.get("metadata", {})
-    validate_metadata(findings, owner, "metadata", name_required=True)
-    holder: Any = values
-    for part in template:
-        holder = holder.get(part, {})
+    validate_metadata(findings, values.get("metadata", {}), "metadata")
+    holder = _inner(values, template)
     if template:
+        # Most files hold plain pods.
+        from ecirun.spec.validate_owner import report_owner
+
         validate_metadata(findings, holder.get("metadata", {}), f"{prefix}metadata", name_required=False)
-        _report_owner(findings, values, template)
-    if "spec" not in holder and f"{prefix}spec" not in findings.broken:
-        findings.add("required-field", f"{prefix}spec", None, required_value(), hint="add spec with at least one container")
-    elif "spec" in holder:
-        validate_pod_spec(findings, holder["spec"], f"{prefix}spec", kind)
-    pod = build_pod(kind, owner, holder.get("metadata", {}), holder.get("spec", {}), prefix, node.mark, findings.marks)
-    return Reading(pod, kind, pod.name, node.mark, tuple(findings.in_file_order()))
+        report_owner(findings, values, kind, template)
+    metadata = holder.get("metadata", {})
+    if annotations := metadata.get("annotations"):
+        validate_pod_annotations(findings, annotations, holder.get("spec", {}), f"{prefix}metadata.annotations")
+    if "spec" in holder:
+        claims = _claimed(kind, values)
+        validate_pod_spec(findings, holder["spec"], f"{prefix}spec", kind, metadata, claims)
+    else:
+        findings.required(f"{prefix}spec", hint="add spec with at least one container")
+    pod = _built(kind, values, node.mark, findings.marks)
+    return Reading(pod, kind, pod.name, node.mark, tuple(findings.in_file_order()), values, findings.marks)
+
+
+def _prefix(template: tuple[str, ...]) -> str:
+    return "".join(f"{part}." for part in template)
+
+
+def _inner(values: Mapping[str, Any], template: tuple[str, ...]) -> Mapping[str, Any]:
+    for part in template:
+        values = values.get(part, {})
+    return values
+
+
+def _built(kind: str, values: Mapping[str, Any], mark: Mark, marks: Mapping[str, Mark]) -> Pod:
+    template = KINDS[kind].template
+    holder = _inner(values, template)
+    owner = values.get("metadata", {})
+    pod = build_pod(kind, owner, holder.get("metadata", {}), holder.get("spec", {}), _prefix(template), mark, marks)
+    return _with_claims(pod, _claimed(kind, values))
+
+
+def _claimed(kind: str, values: Mapping[str, Any]) -> list[str]:
+    """The volumes that a StatefulSet gives each of its pods beside those of the template."""
+    if kind != "StatefulSet":
+        return []
+    claims = values.get("spec", {}).get("volumeClaimTemplates", ())
+    return [claim.get("metadata", {}).get("name", "") for claim in claims]
+
+
+def _with_claims(pod: Pod, names: list[str]) -> Pod:
+    """The StatefulSet's first pod, whose claims it names after itself."""
+    volumes = [
+        Volume(name, "persistentVolumeClaim", {"claimName": f"{name}-{pod.name}-0"}, f"spec.volumeClaimTemplates[{index}]")
+        for index, name in enumerate(names)
+    ]
+    return pod._replace(volumes=(*pod.volumes, *volumes)) if volumes else pod
 
 
 def _metadata_name(node: MapNode) -> str:
@@ -139,14 +223,9 @@ def _known_kind(findings: Findings, node: MapNode, kind: str) -> bool:
     value = node.get("kind")
     findings.marks["kind"] = value.mark if value else node.mark
     if value is None or (isinstance(value, ScalarNode) and value.value in (None, "")):
-        findings.add("required-field", "kind", None, required_value(), hint="add kind: Pod")
-        return False
-    from ecirun.spec.schema import nearest
-
-    near = nearest(kind, tuple(KINDS)) if kind else ""
-    shown = plain_value(value)
-    hint = f"did you mean {near}?" if near else "give one of the supported kinds"
-    findings.add("unsupported-value", "kind", shown, unsupported_value(shown, KINDS), hint=hint)
+        findings.required("kind", hint="add kind: Pod")
+    else:
+        findings.unsupported("kind", plain_value(value), KINDS)
     return False
 
 
@@ -154,27 +233,6 @@ def _check_api_version(findings: Findings, values: Mapping[str, Any], kind: str)
     wanted = KINDS[kind].api_version
     found = values.get("apiVersion")
     if not found:
-        if "apiVersion" not in findings.broken:
-            findings.add("required-field", "apiVersion", None, required_value(), hint=f"add apiVersion: {wanted}")
+        findings.required("apiVersion", hint=f"add apiVersion: {wanted}")
     elif found != wanted:
-        findings.add(
-            "unsupported-value", "apiVersion", found, unsupported_value(found, (wanted,)), hint=f"write apiVersion: {wanted}"
-        )
-
-
-def _report_owner(findings: Findings, values: Mapping[str, Any], template: tuple[str, ...]) -> None:
-    """What a workload says around its pod template: ecirun runs one pod of it, once."""
-    path, holder = "", values
-    for part in template:
-        if path:
-            for name in holder:
-                if name not in (part, "selector", "metadata", "serviceName"):
-                    findings.add(
-                        "field-has-no-effect",
-                        f"{path}.{name}",
-                        holder[name],
-                        f"has no effect here: {MEANING.get(name, 'one pod of the template runs, once')}",
-                        severity="warning",
-                    )
-        path = f"{path}.{part}" if path else part
-        holder = holder.get(part, {})
+        findings.unsupported("apiVersion", found, (wanted,), hint=f"write apiVersion: {wanted}")

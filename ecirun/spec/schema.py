@@ -32,7 +32,7 @@ PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("PodSecurityContext", "{pod}.securityContext"),
         ("Container", "{container}"),
         ("SecurityContext", "{container}.securityContext"),
-        ("ObjectMeta", "metadata"),
+        ("ObjectMeta", "{metadata}"),
     ),
     "PodSecurityContext": (
         ("SecurityContext", "{container}.securityContext"),
@@ -60,10 +60,14 @@ PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 def belongs_at(type_name: str, field: str, pod: str, container: str, here: str) -> str:
-    """The path where `field`, found in an object of `type_name`, belongs; empty when nowhere near."""
+    """The path where `field`, found in an object of `type_name`, belongs, whatever its case; empty when nowhere near."""
+    if any(known.lower() == field.lower() for known in types()[type_name]):
+        return ""
     for other, place in PLACES.get(type_name, ()):
-        if field in types()[other]:
-            return place.format(pod=pod, container=container, here=here) + "." + field
+        for known in types()[other]:
+            if known.lower() == field.lower():
+                metadata = pod.removesuffix("spec") + "metadata"
+                return place.format(pod=pod, container=container, here=here, metadata=metadata) + "." + known
     return ""
 
 
@@ -78,5 +82,5 @@ def nearest(word: str, words: Fields | tuple[str, ...]) -> str:
     from difflib import get_close_matches
 
     by_lower = {entry.lower().replace("_", ""): entry for entry in words}
-    close = get_close_matches(word.lower().replace("_", ""), by_lower, n=1, cutoff=0.7)
+    close = get_close_matches(word.lower().replace("_", ""), by_lower, n=1, cutoff=0.66)
     return by_lower[close[0]] if close else ""

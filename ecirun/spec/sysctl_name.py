@@ -7,6 +7,19 @@ slash it is the other way round.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
+Namespace = Literal["ipc", "net", ""]
+
+# The field of a pod spec that shares the host's namespace of that kind.
+NAMESPACES: Mapping[Namespace, str] = {"ipc": "hostIPC", "net": "hostNetwork"}
+
+_IPC = frozenset(
+    "kernel.sem kernel.shm kernel.shmall kernel.shmmax kernel.shmmni kernel.shm_rmid_forced kernel.msg kernel.msgmax "
+    "kernel.msgmnb kernel.msgmni".split()
+)
+
 
 def canonical(name: str) -> str:
     """The dotted spelling. Raises ValueError for a name that cannot be a file below /proc/sys."""
@@ -24,3 +37,14 @@ def proc_path(name: str) -> str:
 
 def _swapped(name: str) -> str:
     return name.translate({ord("."): "/", ord("/"): "."})
+
+
+def namespace_of(name: str) -> Namespace:
+    """The kernel namespace that Kubernetes knows a sysctl to be in (component-helpers node/util/sysctl/namespace.go)."""
+    try:
+        dotted = canonical(name)
+    except ValueError:
+        return ""
+    if dotted in _IPC or dotted.startswith("fs.mqueue."):
+        return "ipc"
+    return "net" if dotted.startswith("net.") else ""

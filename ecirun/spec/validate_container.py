@@ -2,227 +2,164 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from ecirun.spec import names
-from ecirun.spec.effects import report_effectless, report_resources
-from ecirun.spec.field_error import duplicate_value, forbidden, invalid_value, required_value
+from ecirun.spec.effects import report_effectless, report_environment, report_resources
 from ecirun.spec.findings import Findings
-from ecirun.spec.quantity import parse_quantity
-from ecirun.spec.validate_field import Values, id_in_range, one_of, require
-from ecirun.spec.validate_mounts import validate_mounts
+from ecirun.spec.validate_field import Values, one_of, port_number, require
+from ecirun.spec.validate_security import validate_security_context
+
+RESTART_POLICIES = ("Always", "Never", "OnFailure")
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+NOT_FOR_INIT = "may not be set for init containers without restartPolicy=Always"
+MAX_RESTART_RULES, MAX_EXIT_CODES = 20, 255
+
+
+class Surroundings(NamedTuple):
+    """What the checks of a container look at in its pod. `volumes` are its volumes' kinds by name."""
+
+    volumes: Mapping[str, str]
+    claims: Collection[str]
+    grace: int
+    restart_policy: str
+    os_name: str | None
+    host_users: bool
 
 
 def validate_containers(
-    findings: Findings, containers: list[dict[str, Any]], path: str, volumes: Collection[str], taken: set[str], *, init: bool
+    findings: Findings, containers: list[dict[str, Any]], path: str, around: Surroundings, taken: set[str], *, init: bool
 ) -> None:
     """Check one list of containers; `taken` holds the names that are in use already and gains theirs."""
-    host_ports: set[tuple[Any, ...]] = set()
+    host_ports: set[str] = set()
     for index, container in enumerate(containers):
         where = f"{path}[{index}]"
-        _validate_name(findings, container, where, taken)
-        _validate_image(findings, container, where)
-        _validate_ports(findings, container.get("ports", ()), f"{where}.ports", host_ports)
-        _validate_env(findings, container, where)
-        validate_mounts(findings, container.get("volumeMounts", ()), f"{where}.volumeMounts", volumes)
-        _validate_security_context(findings, container.get("securityContext", {}), f"{where}.securityContext")
-        _validate_resources(findings, container.get("resources", {}), f"{where}.resources")
-        _validate_lifecycle(findings, container, where, init=init)
-        report_effectless(findings, {key: value for key, value in container.items() if key != "envFrom"}, "Container", where)
+        _validate_common(findings, container, where, around)
+        name = container.get("name")
+        if name in taken:
+            findings.duplicate(f"{where}.name", name, hint="give each container its own name")
+        elif name:
+            taken.add(name)
+        # Init containers run one after the other, so each may use the same port of the host.
+        _validate_host_ports(findings, container, where, set() if init else host_ports)
+        _validate_life(findings, container, where, around, init=init)
+        acted_on_elsewhere = ("env", "envFrom")
+        others = {key: value for key, value in container.items() if key not in acted_on_elsewhere}
+        report_effectless(findings, others, "Container", where)
+        report_environment(findings, container, where)
         report_resources(findings, container.get("resources", {}), f"{where}.resources")
 
 
-def _validate_name(findings: Findings, container: Values, path: str, taken: set[str]) -> None:
-    if not require(findings, container, "name", path, hint="give the container a name"):
-        return
-    name = container["name"]
-    if complaint := names.dns_label(name):
-        findings.add("invalid-value", f"{path}.name", name, invalid_value(name, complaint), hint="use lower case, digits and -")
-    if name in taken:
-        findings.add("duplicate-value", f"{path}.name", name, duplicate_value(name), hint="give each container its own name")
-    taken.add(name)
+def _validate_common(findings: Findings, container: Values, path: str, around: Surroundings) -> None:
+    if require(findings, container, "name", path, hint="give the container a name"):
+        hint = "use lower case letters, digits and -"
+        findings.invalid(f"{path}.name", container["name"], *names.dns_label(container["name"]), hint=hint)
+    if require(findings, container, "image", path, hint="name the image to run, such as busybox"):
+        image = container["image"]
+        if image != image.strip():
+            detail = "must not have leading or trailing whitespace"
+            findings.invalid(f"{path}.image", image, detail, hint="remove the spaces")
+    one_of(findings, container, "terminationMessagePolicy", path, ("File", "FallbackToLogsOnError"), default=True)
+    _validate_ports(findings, container.get("ports", ()), f"{path}.ports")
+    if "env" in container or "envFrom" in container:
+        from ecirun.spec.validate_env import validate_env, validate_env_from
+
+        validate_env(findings, container.get("env", []), f"{path}.env", around.volumes)
+        validate_env_from(findings, container.get("envFrom", []), f"{path}.envFrom")
+    if "volumeMounts" in container or "volumeDevices" in container:
+        from ecirun.spec.validate_mounts import validate_mounts
+
+        validate_mounts(findings, container, path, around.volumes)
+    one_of(findings, container, "imagePullPolicy", path, ("Always", "IfNotPresent", "Never"), default=True)
+    if "resources" in container:
+        from ecirun.spec.validate_resources import validate_resources
+
+        validate_resources(findings, container["resources"], f"{path}.resources", around.claims)
+    _validate_resize_policy(findings, container.get("resizePolicy", ()), f"{path}.resizePolicy", around.restart_policy)
+    context = container.get("securityContext", {})
+    validate_security_context(findings, context, f"{path}.securityContext", host_users=around.host_users)
 
 
-def _validate_image(findings: Findings, container: Values, path: str) -> None:
-    if not require(findings, container, "image", path, hint="name the image to run, such as busybox"):
-        return
-    image = container["image"]
-    if image != image.strip():
-        findings.add(
-            "invalid-value",
-            f"{path}.image",
-            image,
-            invalid_value(image, "must not have leading or trailing whitespace"),
-            hint="remove the spaces",
-        )
-    one_of(findings, container, "imagePullPolicy", path, ("Always", "IfNotPresent", "Never"))
-    one_of(findings, container, "terminationMessagePolicy", path, ("FallbackToLogsOnError", "File"))
-
-
-def _validate_ports(findings: Findings, ports: list[dict[str, Any]], path: str, host_ports: set[tuple[Any, ...]]) -> None:
+def _validate_ports(findings: Findings, ports: list[dict[str, Any]], path: str) -> None:
     taken = set()
     for index, port in enumerate(ports):
         where = f"{path}[{index}]"
         if name := port.get("name"):
-            if complaint := names.port_name(name):
-                findings.add("invalid-value", f"{where}.name", name, invalid_value(name, complaint), hint="correct the name")
+            if complaints := names.port_name(name):
+                hint = "use at most 15 lower case letters, digits and -"
+                findings.invalid(f"{where}.name", name, *complaints, hint=hint)
             elif name in taken:
-                findings.add(
-                    "duplicate-value", f"{where}.name", name, duplicate_value(name), hint="give each port its own name"
-                )
+                findings.duplicate(f"{where}.name", name, hint="give each port its own name")
             taken.add(name)
-        if "containerPort" not in port:
-            require(findings, port, "containerPort", where, hint="give the port's number")
-        for field in ("containerPort", "hostPort"):
-            number = port.get(field)
-            if number is not None and not (1 <= number <= 65535 or (field == "hostPort" and number == 0)):
-                findings.add(
-                    "invalid-value",
-                    f"{where}.{field}",
-                    number,
-                    invalid_value(number, "must be between 1 and 65535, inclusive"),
-                    hint="choose a port between 1 and 65535",
-                )
-        one_of(findings, port, "protocol", where, ("SCTP", "TCP", "UDP"))
+        if require(findings, port, "containerPort", where, hint="give the port's number"):
+            port_number(findings, port["containerPort"], f"{where}.containerPort")
         if port.get("hostPort"):
-            key = (port.get("protocol", "TCP"), port.get("hostIP", ""), port["hostPort"])
-            if key in host_ports:
-                text = "/".join(str(part) for part in key)
-                findings.add(
-                    "duplicate-value", f"{where}.hostPort", text, duplicate_value(text), hint="use each host port once"
-                )
-            host_ports.add(key)
+            port_number(findings, port["hostPort"], f"{where}.hostPort")
+        one_of(findings, port, "protocol", where, ("SCTP", "TCP", "UDP"), default=True)
 
 
-def _validate_env(findings: Findings, container: Values, path: str) -> None:
-    for index, variable in enumerate(container.get("env", ())):
-        where = f"{path}.env[{index}]"
-        if require(findings, variable, "name", where, hint="give the variable a name"):
-            name = variable["name"]
-            if complaint := names.env_name(name):
-                findings.add("invalid-value", f"{where}.name", name, invalid_value(name, complaint), hint="correct the name")
-        source = variable.get("valueFrom")
-        if source is None:
-            continue
-        if variable.get("value"):
-            findings.add(
-                "forbidden-combination",
-                f"{where}.valueFrom",
-                source,
-                invalid_value("", "may not be specified when `value` is not empty"),
-                hint="keep either value or valueFrom",
-            )
-        elif len(source) != 1:
-            detail = "may not have more than one field specified at a time" if source else "must specify one of: " + _SOURCES
-            findings.add(
-                "invalid-value", f"{where}.valueFrom", source, invalid_value("", detail), hint="keep one source of the value"
-            )
-        else:
-            _no_value_from(findings, f"{where}.valueFrom", source, variable.get("name", ""))
-    if container.get("envFrom"):
-        _no_value_from(findings, f"{path}.envFrom", container["envFrom"], "")
+def _validate_host_ports(findings: Findings, container: Values, path: str, taken: set[str]) -> None:
+    for index, port in enumerate(container.get("ports", ())):
+        if port.get("hostPort"):
+            text = f"{port.get('protocol') or 'TCP'}/{port.get('hostIP', '')}/{port['hostPort']}"
+            if text in taken:
+                findings.duplicate(f"{path}.ports[{index}].hostPort", text, hint="use each host port once")
+            taken.add(text)
 
 
-_SOURCES = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+def _validate_resize_policy(findings: Findings, entries: list[dict[str, Any]], path: str, restart_policy: str) -> None:
+    taken = set()
+    for index, entry in enumerate(entries):
+        resource, policy = entry.get("resourceName", ""), entry.get("restartPolicy", "")
+        if resource in taken:
+            findings.duplicate(f"{path}[{index}]", resource, hint="list each resource once")
+        taken.add(resource)
+        for value, words in ((resource, ("cpu", "memory")), (policy, ("NotRequired", "RestartContainer"))):
+            if not value:
+                findings.required(path, hint="give resourceName and restartPolicy in each entry")
+            elif value not in words:
+                findings.unsupported(path, value, words)
+        if restart_policy == "Never" and policy != "NotRequired":
+            detail = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            findings.invalid(path, policy, detail, hint="write restartPolicy: NotRequired")
 
 
-def _no_value_from(findings: Findings, path: str, source: Any, name: str) -> None:
-    what = f'variable "{name}" is not set' if name else "its variables are not set"
-    findings.add(
-        "env-value-from-not-set",
-        path,
-        source,
-        f"has no effect here: {what}",
-        hint="give a plain value where the workload needs it",
-        severity="warning",
-    )
-
-
-def _validate_security_context(findings: Findings, context: Values, path: str) -> None:
-    id_in_range(findings, context.get("runAsUser"), f"{path}.runAsUser")
-    id_in_range(findings, context.get("runAsGroup"), f"{path}.runAsGroup")
-    one_of(findings, context, "procMount", path, ("Default", "Unmasked"))
-    report_effectless(findings, context, "SecurityContext", path)
-    if context.get("allowPrivilegeEscalation") is not False:
+def _validate_life(findings: Findings, container: Values, path: str, around: Surroundings, *, init: bool) -> None:
+    """Restart policy, hooks and probes; of the init containers only sidecars have the latter two."""
+    _validate_restart_policy(findings, container, path)
+    present = [field for field in ("lifecycle", *PROBES) if field in container]
+    if not present:
         return
-    capabilities = context.get("capabilities", {})
-    for cannot, what in (
-        (context.get("privileged") is True, "`privileged` to true"),
-        ("CAP_SYS_ADMIN" in capabilities.get("add", ()), "`capabilities.Add` CAP_SYS_ADMIN"),
-    ):
-        if cannot:
-            detail = f"cannot set `allowPrivilegeEscalation` to false and {what}"
-            findings.add("forbidden-combination", path, "", invalid_value("", detail), hint="remove one of the two")
+    if init and container.get("restartPolicy") != "Always":
+        for field in present:
+            findings.forbidden(f"{path}.{field}", NOT_FOR_INIT, hint="remove it, or set restartPolicy: Always")
+        return
+    from ecirun.spec.validate_handlers import validate_lifecycle, validate_probe
+
+    if "lifecycle" in container:
+        validate_lifecycle(findings, container["lifecycle"], f"{path}.lifecycle", around.grace, around.os_name)
+    for field in PROBES:
+        if field in container:
+            validate_probe(findings, container[field], field, f"{path}.{field}")
 
 
-def _validate_resources(findings: Findings, resources: Values, path: str) -> None:
-    limits, requests = resources.get("limits", {}), resources.get("requests", {})
-    for family, amounts in (("limits", limits), ("requests", requests)):
-        for name, amount in amounts.items():
-            where = f"{path}.{family}[{name}]"
-            if not _is_resource(name):
-                findings.add(
-                    "invalid-value",
-                    where,
-                    name,
-                    invalid_value(name, "must be a standard resource type or fully qualified"),
-                    hint="use cpu, memory or ephemeral-storage",
-                )
-            elif parse_quantity(amount) < 0:
-                findings.add(
-                    "invalid-value",
-                    where,
-                    amount,
-                    invalid_value(amount, "must be greater than or equal to 0"),
-                    hint="give an amount that is not negative",
-                )
-    for name, amount in requests.items():
-        if name in limits and parse_quantity(amount) > parse_quantity(limits[name]):
-            findings.add(
-                "invalid-value",
-                f"{path}.requests",
-                amount,
-                invalid_value(amount, f"must be less than or equal to {name} limit of {limits[name]}"),
-                hint="raise the limit or lower the request",
-            )
-
-
-def _is_resource(name: str) -> bool:
-    return name in ("cpu", "memory", "ephemeral-storage") or name.startswith("hugepages-") or "/" in name
-
-
-def _validate_lifecycle(findings: Findings, container: Values, path: str, *, init: bool) -> None:
-    sidecar = container.get("restartPolicy") == "Always"
-    if init and not sidecar:
-        for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
-            if container.get(field):
-                findings.add(
-                    "forbidden-combination",
-                    f"{path}.{field}",
-                    "",
-                    forbidden("may not be set for init containers without restartPolicy=Always"),
-                    hint="remove it, or set restartPolicy: Always",
-                )
-    for field in ("livenessProbe", "readinessProbe", "startupProbe"):
-        probe = container.get(field)
-        if probe is None or f"{path}.{field}" in findings.broken:
+def _validate_restart_policy(findings: Findings, container: Values, path: str) -> None:
+    rules = container.get("restartPolicyRules", ())
+    one_of(findings, container, "restartPolicy", path, RESTART_POLICIES)
+    if rules and "restartPolicy" not in container:
+        findings.required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used")
+    if len(rules) > MAX_RESTART_RULES:
+        findings.too_long(f"{path}.restartPolicyRules", MAX_RESTART_RULES, hint="keep fewer rules")
+    for index, rule in enumerate(rules):
+        where = f"{path}.restartPolicyRules[{index}]"
+        if rule.get("action") not in ("Restart", "RestartAllContainers"):
+            findings.unsupported(f"{where}.action", rule.get("action", ""), ("Restart",))
+        codes = rule.get("exitCodes")
+        if codes is None:
+            findings.required(f"{where}.exitCodes", "must be specified")
             continue
-        handlers = [name for name in ("exec", "grpc", "httpGet", "tcpSocket") if name in probe]
-        if not handlers:
-            findings.add(
-                "required-field",
-                f"{path}.{field}",
-                None,
-                required_value("must specify a handler type"),
-                hint="add exec, httpGet, tcpSocket or grpc",
-            )
-        if field != "readinessProbe" and probe.get("successThreshold", 1) not in (0, 1):
-            value = probe["successThreshold"]
-            findings.add(
-                "invalid-value",
-                f"{path}.{field}.successThreshold",
-                value,
-                invalid_value(value, "must be 1"),
-                hint="set it to 1",
-            )
+        if codes.get("operator") not in ("In", "NotIn"):
+            findings.unsupported(f"{where}.exitCodes.operator", codes.get("operator", ""), ("In", "NotIn"))
+        if len(codes.get("values", ())) > MAX_EXIT_CODES:
+            findings.too_long(f"{where}.exitCodes.values", MAX_EXIT_CODES, hint="keep fewer exit codes")

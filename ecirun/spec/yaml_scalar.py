@@ -7,9 +7,8 @@ Source of the rule: sigs.k8s.io/yaml goyaml.v2/resolve.go.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
+from functools import lru_cache
 
 Scalar = None | bool | int | float | str
 
@@ -26,40 +25,63 @@ for _word in ("-.inf", "-.Inf", "-.INF"):
     WORDS[_word] = float("-inf")
 
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INTEGERS = (
+# Behind a leading dot, underscores must stand between digits.
+_FRACTION = re.compile(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?")
+_WITH_PREFIX = (
     (re.compile(r"[-+]?0[xX][0-9a-fA-F]+"), 16),
     (re.compile(r"[-+]?0[bB][01]+"), 2),
-    (re.compile(r"[-+]?0[oO]?[0-7]+"), 8),
-    (re.compile(r"[-+]?(0|[1-9][0-9]*)"), 10),
+    (re.compile(r"[-+]?0[oO][0-7]+"), 8),
+)
+_OCTAL = re.compile(r"[-+]?0[0-7]+")
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,400})")
+_BINARY_WITH_LATE_SIGN = re.compile(r"0b[-+][01]{1,64}")
+_DATE = re.compile(
+    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
 _TAG = "tag:yaml.org,2002:"
 
 
+@lru_cache(maxsize=4096)  # Every key is a plain scalar, and there are few different ones.
 def plain(text: str) -> Scalar:
     """The value of a scalar that is written without quotes and without a tag."""
     if text in WORDS:
         return WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
+    if text[0] == ".":
+        return _float(text.replace("_", ""), text) if _FRACTION.fullmatch(text) else text
     digits = text.replace("_", "")
-    for pattern, base in _INTEGERS:
+    for pattern, base in _WITH_PREFIX:
         if pattern.fullmatch(digits):
-            # int() knows 0o17 but not 017 for base 8.
             number = int(digits, base)
-            return number if -(2**63) <= number < 2**64 else float(number)
+            return number if _fits(number) else text
+    if _OCTAL.fullmatch(digits) and _fits(int(digits, 8)):
+        return int(digits, 8)
+    if _DECIMAL.fullmatch(digits) and _fits(int(digits)):
+        return int(digits)
     if _FLOAT.fullmatch(digits):
-        return float(digits)
-    return text
+        return _float(digits, text)
+    return int(digits[2:], 2) if _BINARY_WITH_LATE_SIGN.fullmatch(digits) else text
+
+
+def _fits(number: int) -> bool:
+    return -(2**63) <= number < 2**64
+
+
+def _float(digits: str, text: str) -> Scalar:
+    number = float(digits)
+    return text if number in (float("inf"), float("-inf")) else number
 
 
 def tagged(text: str, tag: str) -> Scalar:
     """The value of a scalar with an explicit tag. Raises ValueError when the text does not fit the tag."""
     kind = tag.removeprefix(_TAG)
     if kind == "binary":
-        try:
-            return base64.b64decode("".join(text.split()), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            raise ValueError("!!binary value contains invalid base64 data") from None
+        return _binary(text)
+    if kind == "timestamp":
+        if _DATE.fullmatch(text):
+            return text
+        raise ValueError(f"cannot decode !!str `{text}` as a !!timestamp")
     if kind not in ("null", "bool", "int", "float"):
         return text
     value = plain(text)
@@ -69,3 +91,31 @@ def tagged(text: str, tag: str) -> Scalar:
     if found != kind:
         raise ValueError(f"cannot decode !!{found} `{text}` as a !!{kind}")
     return value
+
+
+def _binary(text: str) -> str:
+    from ecirun.spec.base64_text import BadBase64, decoded
+
+    try:
+        return decoded(text).decode(errors="replace")
+    except BadBase64:
+        raise ValueError("!!binary value contains invalid base64 data") from None
+
+
+def key_of_float(number: float) -> str:
+    """A number as sigs.k8s.io/yaml makes a map's key of it: the shortest text that is the same 32-bit float."""
+    from struct import pack, unpack
+
+    try:
+        single = unpack("f", pack("f", number))[0]
+    except OverflowError:
+        single = float("inf") if number > 0 else float("-inf")
+    if single != single:
+        return ".nan"
+    if single in (float("inf"), float("-inf")):
+        return ".inf" if single > 0 else "-.inf"
+    digits = next(size for size in range(17) if unpack("f", pack("f", float(f"{single:.{size}e}")))[0] == single)
+    mantissa, exponent = f"{single:.{digits}e}".split("e")
+    if -4 <= int(exponent) < 6:
+        return f"{single:.{max(digits - int(exponent), 0)}f}"
+    return f"{mantissa}e{exponent}"

@@ -39,6 +39,8 @@ def _hint_for_add(case: Case, name: str) -> str:
     plain = _plain(name)
     if plain == "ALL":
         return "name each capability that the workload needs"
+    if plain in case.policy.capabilities_ticket_only:
+        return f"remove {plain}: ECI grants it only by ticket"
     if plain in case.policy.capabilities_addable and plain != name:
         return f"write {plain}: upper case, without CAP_"
     if plain in NUMBERS:

@@ -8,6 +8,7 @@ from ecirun.policy.case import Case
 from ecirun.policy.load import Policy
 from ecirun.spec.field_error import duplicate_value, forbidden
 from ecirun.spec.finding import Finding
+from ecirun.spec.names import sysctl_name
 from ecirun.spec.pod import Sysctl
 from ecirun.spec.sysctl_name import canonical
 
@@ -18,10 +19,9 @@ def check(case: Case) -> Iterator[Finding]:
     """Every sysctl that may not be set, or is set twice; a value that is too large for the pod."""
     seen: dict[str, str] = {}
     for sysctl in case.pod.security_context.sysctls:
-        try:
-            name = canonical(sysctl.name)
-        except ValueError:
+        if sysctl_name(sysctl.name):
             continue  # The API's own rules have said so already.
+        name = canonical(sysctl.name)
         yield from _permitted(case, sysctl, name)
         if seen.get(name, sysctl.name) != sysctl.name:
             hint = f"keep one of {seen[name]} and {sysctl.name}: they are one key"
@@ -42,7 +42,11 @@ def permitted(name: str, policy: Policy) -> bool:
 
 def _permitted(case: Case, sysctl: Sysctl, name: str) -> Iterator[Finding]:
     policy = case.policy
-    if permitted(name, policy):
+    # The kernel would not find the key of a name with mixed separators; whoever writes one means the plain key.
+    plain = name.replace("/", ".")
+    if not permitted(plain, policy):
+        name = plain
+    elif permitted(name, policy):
         return
     if _matches(name, policy.sysctls_refused):
         hint = f"remove {name}; ECI keeps it for itself"

@@ -1,0 +1,93 @@
+"""The bytes of a file → text, in parts, as libyaml asks for them."""
+
+from __future__ import annotations
+
+import codecs
+from typing import BinaryIO
+
+from ecirun.errors import SpecUnreadable
+
+PART = 64 * 1024
+
+
+class TextStream:
+    """An open file that reads as UTF-8, or as UTF-16 where it begins with its mark.
+
+    `failure` is why it could not be read on: libyaml hides what its reader raises.
+    """
+
+    def __init__(self, stream: BinaryIO, file: str) -> None:
+        self.stream = stream
+        self.file = file
+        self.failure: SpecUnreadable | None = None
+        self.decode = codecs.getincrementaldecoder("utf-8")().decode
+        self.encoding = ""
+        self.taken = 0  # bytes
+        self.most = 0  # bytes that may be taken
+        self.recent = ["", ""]  # the last two parts, to show a line of them
+        self.lines_before = 0  # how many lines stand before these parts
+
+    def allow(self, size: int) -> None:
+        """Let `size` more bytes be read than were read by now."""
+        self.most = self.taken + size
+
+    def read(self, _size: int) -> str:
+        """The next part, of whatever length; empty at the end."""
+        while True:
+            try:
+                data = self.stream.read(PART)
+            except OSError as error:
+                raise self._fail(f"Can't read {self.file}: {error.strerror}", self.file, "") from None
+            text = self._text(data)
+            self.taken += len(data)
+            if self.taken > self.most:
+                raise self._failed(self.too_large())
+            if text or not data:
+                self.lines_before += self.recent[0].count("\n")
+                self.recent = [self.recent[1], text]
+                return text
+
+    def too_large(self) -> SpecUnreadable:
+        """The error about an object that no API server would take."""
+        return SpecUnreadable(
+            f"Can't read {self.file}: it is larger than 3 MiB, the most that Kubernetes' API takes",
+            where=self.file,
+            hint="give only the pod",
+        )
+
+    def line(self, number: int) -> str:
+        """The line of that number (from 0) when it was read lately, else nothing."""
+        lines = "".join(self.recent).splitlines()
+        at = number - self.lines_before
+        return lines[at] if 0 <= at < len(lines) else ""
+
+    def _text(self, data: bytes) -> str:
+        if not self.encoding:
+            self.encoding = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"
+            if self.encoding == "UTF-16":
+                self.decode = codecs.getincrementaldecoder("utf-16")().decode
+            data = data.removeprefix(codecs.BOM_UTF8)
+        try:
+            text = self.decode(data, not data)
+        except UnicodeDecodeError as error:
+            line = self._lines_taken() + data.count(b"\n", 0, error.start) + 1
+            at = self.taken + error.start + 1
+            why = f"it is not text: byte {at} is not {self.encoding}"
+            raise self._fail(f"Can't read {self.file}:{line}: {why}", f"{self.file}:{line}", _GIVE_YAML) from None
+        if "\0" in text:
+            at = self.taken + text.index("\0") + 1
+            raise self._fail(f"Can't read {self.file}: it is not text: byte {at} is NUL", self.file, _GIVE_YAML)
+        return text
+
+    def _lines_taken(self) -> int:
+        return self.lines_before + sum(part.count("\n") for part in self.recent)
+
+    def _fail(self, message: str, where: str, hint: str) -> SpecUnreadable:
+        return self._failed(SpecUnreadable(message, where=where, hint=hint))
+
+    def _failed(self, failure: SpecUnreadable) -> SpecUnreadable:
+        self.failure = failure
+        return failure
+
+
+_GIVE_YAML = "give a YAML or JSON file"
