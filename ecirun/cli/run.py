@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import click
@@ -15,6 +16,14 @@ from ecirun.errors import EcirunError
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
+
+LONGEST = 1_000_000_000  # seconds; some 30 years, and well within what poll(2) takes
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if not isfinite(value) or value > LONGEST:
+        raise click.BadParameter(f"{value:g} is not a number of seconds up to {LONGEST:,}")
+    return value
 
 
 @click.command("run")
@@ -31,7 +40,12 @@ from ecirun.plan.model import PodPlan
 @shared.writable_root
 @shared.store
 @click.option(
-    "--timeout", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Kill the workload after this long."
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=0,
+    callback=_seconds,
+    metavar="SECONDS",
+    help="Kill the workload after this long.",
 )
 @click.option("--status-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write how it ended as one JSON object.")
 @click.option("--dry-run", is_flag=True, help="Show every step of the launch, and launch nothing.")
