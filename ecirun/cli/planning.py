@@ -20,19 +20,18 @@ def plan_pod(pod: Pod, policy: Policy, options: Options, store: str, *, must_run
     """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed."""
     container = chosen_container(pod, options.container)
     image = _image(container.image, store, must_run=must_run, say=say)
-    return build_plan(pod, policy, {container.image: image}, sysctl_facts(pod, options), options)
+    return build_plan(pod, policy, {container.image: image}, sysctl_facts(pod), options)
 
 
-def sysctl_facts(pod: Pod, options: Options) -> SysctlFacts | None:
+def sysctl_facts(pod: Pod) -> SysctlFacts | None:
     """What this kernel makes of the pod's sysctls; None where it may not be asked."""
     # Whether eth0 exists is up to the launch; every interface of a fresh namespace has the keys that lo has there.
-    asked = {proc_path(canonical(entry.name)): "" for entry in pod.security_context.sysctls}
+    paths = [proc_path(canonical(entry.name)) for entry in pod.security_context.sysctls]
+    asked = {path: path.replace("/eth0/", "/lo/") for path in paths}
     if not asked:
         return {}
     if not sys.platform.startswith("linux"):
         return None
-    for path in asked:
-        asked[path] = path.replace("/eth0/", "/lo/") if options.network == "bridge" else path
     from ecirun.linux.sysctl_probe import probe
 
     try:
