@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -75,6 +76,7 @@ def group() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (design: 125 when ecirun itself fails)."""
+    _open_standard_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     # Cut here: click would take options behind `--` for the workload's own only half of the time.
     tail = None
@@ -90,10 +92,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say_usage(error)
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except BrokenPipeError:
-        # The reader of stdout is gone; Python would complain once more when it flushes at exit.
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
+        if error.errno == errno.EPIPE:
+            return 141  # the reader is gone, and knows
+        say_error(EcirunError(f"Can't write the output: {error.strerror}", hint="send it somewhere else"))
+        return EcirunError.exit_code
+
+
+def _open_standard_streams() -> None:
+    """Lead a standard stream that the caller closed to /dev/null.
+
+    Else the next file that is opened would get its number, and the workload or an error message would write into it. A shell
+    that is started without a stderr gives that number to the script it reads: it can be read only.
+    """
+    import fcntl
+
+    for standard in (0, 1, 2):
+        try:
+            mode = fcntl.fcntl(standard, fcntl.F_GETFL) & os.O_ACCMODE
+        except OSError:
+            mode = -1
+        if mode < 0 or (standard > 0 and mode == os.O_RDONLY):
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, standard)
+            if null != standard:
+                os.close(null)
+            os.set_inheritable(standard, True)
 
 
 def _run(words: list[str], tail: tuple[str, ...] | None) -> int:

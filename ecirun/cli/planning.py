@@ -21,19 +21,18 @@ def plan_pod(pod: Pod, policy: Policy, options: Options, store: str, *, must_run
     chosen_container(pod, options.container)
     names = dict.fromkeys(container.image for container in (*pod.init_containers, *pod.containers))
     images = {name: _image(name, store, must_run=must_run, say=say) for name in names}
-    return build_plan(pod, policy, images, sysctl_facts(pod, options), options)
+    return build_plan(pod, policy, images, sysctl_facts(pod), options)
 
 
-def sysctl_facts(pod: Pod, options: Options) -> SysctlFacts | None:
+def sysctl_facts(pod: Pod) -> SysctlFacts | None:
     """What this kernel makes of the pod's sysctls; None where it may not be asked."""
     # Whether eth0 exists is up to the launch; every interface of a fresh namespace has the keys that lo has there.
-    asked = {proc_path(canonical(entry.name)): "" for entry in pod.security_context.sysctls}
+    paths = [proc_path(canonical(entry.name)) for entry in pod.security_context.sysctls]
+    asked = {path: path.replace("/eth0/", "/lo/") for path in paths}
     if not asked:
         return {}
     if not sys.platform.startswith("linux"):
         return None
-    for path in asked:
-        asked[path] = path.replace("/eth0/", "/lo/") if options.network == "bridge" else path
     from ecirun.linux.sysctl_probe import probe
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import click
@@ -21,6 +22,14 @@ from ecirun.policy.load import Policy, load_policy
 from ecirun.runtime import state
 from ecirun.runtime.launching import Launcher
 
+LONGEST = 1_000_000_000  # seconds; some 30 years, and well within what poll(2) takes
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if not isfinite(value) or value > LONGEST:
+        raise click.BadParameter(f"{value:g} is not a number of seconds up to {LONGEST:,}")
+    return value
+
 
 @click.command("run")
 @click.argument("spec", metavar="SPEC")
@@ -36,7 +45,12 @@ from ecirun.runtime.launching import Launcher
 @shared.writable_root
 @shared.store
 @click.option(
-    "--timeout", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Kill the workload after this long."
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=0,
+    callback=_seconds,
+    metavar="SECONDS",
+    help="Kill the workload after this long.",
 )
 @click.option("--status-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write how it ended as one JSON object.")
 @click.option("--dry-run", is_flag=True, help="Show every step of the launch, and launch nothing.")

@@ -26,13 +26,25 @@ class StatusFile:
         if self.path is None:
             return
         text = json.dumps({"schema_version": 1, **fields}) + "\n"
-        # A pipe or /dev/fd/3 is written, not replaced.
-        special = os.path.exists(self.path) and not os.path.isfile(self.path)
-        draft = self.path if special else f"{self.path}.new-{os.getpid()}"
         try:
-            with open(draft, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            if not special:
-                os.replace(draft, self.path)
+            if self._is_stream():
+                with open(self.path, "a", encoding="utf-8") as stream:
+                    stream.write(text)
+            else:
+                self._replace(os.path.realpath(self.path), text)
         except OSError as error:
             raise UsageError(f"Can't write status file {self.path}: {error.strerror}", hint="name another file") from None
+
+    def _is_stream(self) -> bool:
+        """Whether to write into what is there rather than to replace it: a pipe, a device, or a name such as /dev/stdout.
+
+        Such a name may lead to a plain file, and is a link that nobody but the system may replace.
+        """
+        path = os.path.abspath(self.path or "")
+        return path.startswith(("/dev/", "/proc/")) or (os.path.exists(path) and not os.path.isfile(path))
+
+    def _replace(self, path: str, text: str) -> None:
+        draft = f"{path}.new-{os.getpid()}"
+        with open(draft, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(draft, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ecirun.errors import ImageBroken, LaunchFailed, PodRefused
+from ecirun.errors import ImageBroken, LaunchFailed, PodRefused, UsageError
 from ecirun.plan.capabilities import after_exec, granted
 from ecirun.plan.command import NoCommand, command_of
 from ecirun.plan.facts import ImageFacts, SysctlFacts
@@ -22,10 +22,11 @@ from ecirun.plan.model import (
     Volume,
 )
 from ecirun.plan.mounts import DEVICES, container_mounts, pod_files, pod_volumes, root_of
-from ecirun.plan.non_root import verify_non_root
+from ecirun.plan.non_root import depends_on_image, verify_non_root
 from ecirun.plan.sysctls import SysctlMode, plan_sysctls
 from ecirun.policy.load import Policy
-from ecirun.spec.pod import Container, Pod
+from ecirun.spec import names
+from ecirun.spec.pod import Container, Pod, SecurityContext
 
 
 class Options(NamedTuple):
@@ -61,8 +62,9 @@ def build_plan(
     facts: SysctlFacts | None,
     options: Options,
 ) -> PodPlan:
-    """The plan of the pod. Raises LaunchFailed, ImageBroken or PodRefused for what cannot be planned."""
+    """The plan of the pod. Raises UsageError, LaunchFailed, ImageBroken or PodRefused for what cannot be planned."""
     chosen = chosen_container(pod, options.container)
+    name = _name(pod, options)
     hostname = _hostname(pod)
     sysctls, warnings = plan_sysctls(pod, facts, mode=options.sysctls, network=options.network)
     _refuse_strict(sysctls)
@@ -76,7 +78,7 @@ def build_plan(
 
     return PodPlan(
         policy=policy.name,
-        name=options.name or pod.name,
+        name=name,
         namespace=pod.namespace,
         hostname=hostname,
         kind=pod.kind,
@@ -84,7 +86,7 @@ def build_plan(
         network=network,
         sysctls=sysctls,
         volumes=volumes,
-        files=pod_files(pod, hostname, network.address),
+        files=pod_files(pod, hostname, network),
         containers=tuple(planned(container, "app") for container in pod.containers),
         init_containers=tuple(planned(container, "init") for container in pod.init_containers),
         grace_period_seconds=pod.termination_grace_period_seconds,
@@ -116,17 +118,27 @@ def restart_policy_of(pod: Pod, role: Role, options: Options) -> RestartPolicy:
     return "OnFailure" if role == "init" and policy == "Always" else policy
 
 
+def _name(pod: Pod, options: Options) -> str:
+    """The pod's name on this machine, which becomes the name of a folder. Raises UsageError."""
+    if options.name and names.dns_subdomain(options.name):
+        raise UsageError(
+            f"Can't name the pod {options.name!r}: a name has lower case letters, digits, - and . only, begins and ends with a "
+            "letter or digit, and is no longer than 253 characters",
+            hint="choose another --name",
+        )
+    return options.name or pod.name
+
+
 def _hostname(pod: Pod) -> str:
-    """spec.hostname or the pod's name, cut to 63 (pkg/kubelet/util/util.go: GetNodenameForKernel's neighbour)."""
+    """spec.hostname or the pod's name, cut to 63 (pkg/kubelet/kubelet_pods.go, truncatePodHostnameIfNeeded)."""
     return (pod.hostname or pod.name)[:63].rstrip("-.")
 
 
 def _refuse_strict(sysctls: Sequence[Sysctl]) -> None:
-    refused = [entry for entry in sysctls if entry.scope == "refused"]
+    refused = [f"{entry.name}: {entry.reason}" for entry in sysctls if entry.scope == "refused"]
     if refused:
-        first = refused[0]
         raise PodRefused(
-            f"Can't give the pod its own sysctl {first.name}: {first.reason}",
+            "Can't give the pod its own sysctl " + "; ".join(refused),
             hint="leave out --sysctls strict to show the value to the workload without effect",
         )
 
@@ -148,7 +160,7 @@ def _plan_container(
     group = group_of(pod, container, entry)
     context = container.security_context
     sets = after_exec(granted(context, policy.capabilities_default), user.uid)
-    terminal = options.terminal
+    terminal = options.terminal or container.tty
     try:
         command = command_of(container, image, entry, hostname, replaced_by=options.command, terminal=terminal)
     except NoCommand as error:
@@ -177,23 +189,35 @@ def _plan_container(
         command=command,
         umask="0022",
         stop_signal=image.stop_signal or "SIGTERM",
-        assumptions=_assumptions(image),
-        notes=_notes(user.uid, context.capabilities_add),
+        assumptions=_assumptions(pod, container, image),
+        notes=_notes(user.uid, context),
     )
 
 
-def _assumptions(image: ImageFacts) -> tuple[str, ...]:
+def _assumptions(pod: Pod, container: Container, image: ImageFacts) -> tuple[str, ...]:
     if image.present:
         return ()
-    return (f"image {image.reference} is not in the store: assumed no USER, no /etc/passwd, no ENTRYPOINT and no CMD",)
+    assumed = [f"image {image.reference} is not in the store: assumed no USER, no /etc/passwd, no ENTRYPOINT and no CMD"]
+    if depends_on_image(pod, container):
+        assumed.append("runAsNonRoot depends on the image's USER: assumed that it is a uid other than 0, and shown as 0")
+    return tuple(assumed)
 
 
-def _notes(uid: int, added: Sequence[str]) -> tuple[str, ...]:
+def _notes(uid: int, context: SecurityContext) -> tuple[str, ...]:
     notes = []
-    if uid != 0 and added:
+    added, dropped = context.capabilities_add, context.capabilities_drop
+    both = [name for name in added if name in dropped]
+    if both:
+        notes.append(f"added and dropped, so not granted: {' '.join(both)}")
+    granted_names = " ".join(name for name in added if name not in dropped)
+    if uid != 0 and granted_names:
+        if context.allow_privilege_escalation is False:
+            rest = "and with no_new_privs no program gives it more"
+        else:
+            rest = "set-uid programs and programs with file capabilities can take from it"
         notes.append(
-            f"added capabilities do not reach uid {uid}: exec leaves a non-root user only the bounding set; "
-            "they work for uid 0, and for set-uid programs and programs with file capabilities"
+            f"{granted_names} {'is' if ' ' not in granted_names else 'are'} added but out of reach for uid {uid}: "
+            f"exec leaves every user but root the bounding set only; {rest}"
         )
     notes.append("a device node that the workload makes itself exists but does not open: every mount is nodev")
     return tuple(notes)

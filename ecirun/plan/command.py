@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ecirun.errors import LaunchFailed
 from ecirun.plan.facts import ImageFacts
 from ecirun.plan.identity import Account
 from ecirun.plan.model import Command
@@ -96,5 +97,21 @@ def command_of(
     env.update(own)
     if not env.get("HOME"):
         env["HOME"] = (entry.home if entry else "") or "/"
-    cwd = container.working_dir or image.working_dir or "/"
-    return Command(argv, origin, env, cwd, terminal)
+    _refuse_nul(argv, env)
+    return Command(argv, origin, env, working_directory(container, image), terminal)
+
+
+def working_directory(container: Container, image: ImageFacts) -> str:
+    """Where the command starts. Raises LaunchFailed for a relative path, which runc refuses as well (utils_linux.go)."""
+    path = container.working_dir or image.working_dir or "/"
+    if not path.startswith("/"):
+        whose = "workingDir" if container.working_dir else "the image's WORKDIR"
+        raise LaunchFailed(f"Can't start in {path}: {whose} is not an absolute path", hint="begin workingDir with /")
+    # `..` stays: behind a symbolic link it is not the directory that the text says.
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def _refuse_nul(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
+    for word in (*argv, *(f"{name}={value}" for name, value in env.items())):
+        if "\0" in word:
+            raise LaunchFailed(f"Can't execute {word!r}: it has a NUL, which ends a string", hint="remove the NUL")

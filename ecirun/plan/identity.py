@@ -7,6 +7,7 @@ lost), containerd pkg/oci/spec_opts.go (passwd and group lookups).
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from ecirun.plan.facts import ImageFacts
@@ -32,21 +33,25 @@ class UserUnknown(ValueError):
 def accounts(passwd: str) -> list[Account]:
     """The well-formed lines of a passwd file; others are skipped, as getpwent(3) does."""
     found = []
-    for line in passwd.splitlines():
+    for line in passwd.split("\n"):
         parts = line.split(":")
-        if len(parts) >= 6 and parts[2].isdecimal() and parts[3].isdecimal():
-            found.append(Account(parts[0], int(parts[2]), int(parts[3]), parts[5]))
+        if len(parts) >= 4 and _is_id(parts[2]) and _is_id(parts[3]):
+            found.append(Account(parts[0], int(parts[2]), int(parts[3]), parts[5] if len(parts) > 5 else ""))
     return found
 
 
 def memberships(group: str, user: str) -> list[int]:
     """The gids of the groups that list `user` by name."""
     found = []
-    for line in group.splitlines():
+    for line in group.split("\n"):
         parts = line.split(":")
-        if len(parts) >= 4 and parts[2].isdecimal() and user in parts[3].split(","):
+        if len(parts) >= 4 and _is_id(parts[2]) and user in parts[3].split(","):
             found.append(int(parts[2]))
     return found
+
+
+def _is_id(text: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,10}", text)) and int(text) <= MAX_ID
 
 
 def image_user(user: str) -> tuple[int | None, str]:
@@ -54,7 +59,8 @@ def image_user(user: str) -> tuple[int | None, str]:
     name = user.partition(":")[0]
     if not name:
         return 0, ""
-    if name.isdecimal():
+    # The runtime reads a number as strconv.ParseInt does (cri-api's image status), so that -1 is a uid out of range.
+    if re.fullmatch("[+-]?[0-9]{1,18}", name):
         return int(name), ""
     return None, name
 
@@ -75,7 +81,7 @@ def user_of(pod: Pod, container: Container, image: ImageFacts) -> tuple[User, Ac
         if entry is None:
             raise UserUnknown(f"no users found: the image's USER {name!r} is not in its /etc/passwd")
         return User(entry.uid, entry.name, f"image USER {name}"), entry
-    if uid > MAX_ID:
+    if not 0 <= uid <= MAX_ID:
         raise UserUnknown(f'invalid USER value "{uid}": uid out of range')
     entry = next((account for account in known if account.uid == uid), None)
     origin = f"image USER {image.user}" if image.user else "default (the image sets no USER)"

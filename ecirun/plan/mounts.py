@@ -5,14 +5,17 @@ Everything but devpts and the single device nodes is `nodev`: MKNOD is a default
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 
+from ecirun.errors import ImageBroken, LaunchFailed
 from ecirun.plan.facts import ImageFacts
-from ecirun.plan.model import File, Groundwork, Mount, Root, Volume
+from ecirun.plan.model import File, Groundwork, Mount, Network, Root, Volume
 from ecirun.policy.load import Policy
 from ecirun.spec.pod import Container, Pod
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+NODES = tuple(f"/dev/{name}" for name in DEVICES)
 SAFE = ("nosuid", "nodev", "noexec")
 
 KERNEL_MOUNTS = (
@@ -24,14 +27,14 @@ KERNEL_MOUNTS = (
     Mount("/sys", "sysfs", ("ro", *SAFE)),
 )
 
-# What the kubelet and containerd put under /dev on top of the mounts: made by the launch, so a volume may not need to.
-MADE_BY_LAUNCH = ("/dev", "/proc", "/sys")
-
 QUANTITY_SUFFIXES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
-def pod_files(pod: Pod, hostname: str, address: str) -> tuple[File, ...]:
-    """The files that the kubelet manages for every container (pkg/kubelet/kubelet_pods.go)."""
+def pod_files(pod: Pod, hostname: str, network: Network) -> tuple[File, ...]:
+    """The files that the kubelet manages for every container (pkg/kubelet/kubelet_pods.go).
+
+    The last line of /etc/hosts names the pod by its address; without a network there is none.
+    """
     hosts = (
         "# Kubernetes-managed hosts file.\n"
         "127.0.0.1\tlocalhost\n"
@@ -40,8 +43,9 @@ def pod_files(pod: Pod, hostname: str, address: str) -> tuple[File, ...]:
         "fe00::0\tip6-mcastprefix\n"
         "fe00::1\tip6-allnodes\n"
         "fe00::2\tip6-allrouters\n"
-        f"{address}\t{hostname}\n"
     )
+    if network.mode != "none":
+        hosts += f"{network.address}\t{hostname}\n"
     ends = (File(f"termination-log.{container.name}", "", 0o666) for container in (*pod.init_containers, *pod.containers))
     return (
         File("hosts", hosts, 0o644),
@@ -88,7 +92,8 @@ def container_mounts(container: Container, volumes: tuple[Volume, ...], read_onl
     made = {volume.name for volume in volumes}
     for entry in container.volume_mounts:
         if entry.name in made:
-            target = "/" + entry.mount_path.strip("/")
+            # Cleaned as containerd does (internal/cri/opts/spec_linux_opts.go), so that one place has one name.
+            target = "/" + posixpath.normpath(entry.mount_path).strip("/")
             options = ("ro", "nodev") if entry.read_only else ("nodev",)
             mounts[target] = Mount(target, "volume", options, source=f"volume:{entry.name}")
     return _parents_first(mounts.values())
@@ -99,13 +104,38 @@ def _parents_first(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
 
 
 def root_of(image: ImageFacts, mounts: tuple[Mount, ...], cwd: str, *, writable: bool) -> Root:
-    """The root: the image's tree as it is, or under an overlay when it is writable or lacks a mount point."""
+    """The root: the image's tree as it is, or under an overlay when it is writable or lacks a mount point.
+
+    Raises LaunchFailed or ImageBroken for a mount that the image has no place for.
+    """
+    targets = [mount.target for mount in mounts]
     missing = []
     for mount in mounts:
-        inside = any(mount.target.startswith(top + "/") for top in MADE_BY_LAUNCH)
-        if not inside and image.kind_of(mount.target) is None:
+        if mount.target in NODES:
+            kind: str | None = "other"
+        elif _covered(mount.target, targets):
+            continue  # made at launch, in the mount that covers it
+        else:
+            kind = image.kind_of(mount.target)
+        if kind is None:
             missing.append(mount.target)
-    covered = any(cwd == mount.target or cwd.startswith(mount.target + "/") for mount in mounts)
-    if not covered and image.kind_of(cwd) is None:
+        else:
+            _check_place(mount, kind)
+    if cwd not in targets and not _covered(cwd, targets) and image.kind_of(cwd) is None:
         missing.append(cwd)
     return Root(image.rootfs, not writable, writable or bool(missing), tuple(missing))
+
+
+def _covered(path: str, targets: Iterable[str]) -> bool:
+    return any(path.startswith(target + "/") for target in targets)
+
+
+def _check_place(mount: Mount, kind: str) -> None:
+    """A directory is mounted on a directory and a file on a file; /proc, /sys and /dev are looked at more closely at launch."""
+    if mount.type == "volume" and kind != "dir":
+        raise LaunchFailed(
+            f'Can\'t mount volume "{mount.source.partition(":")[2]}" on {mount.target}: it is not a directory in the image',
+            hint="choose a mountPath that is a directory or does not exist",
+        )
+    if mount.type == "file" and kind == "dir":
+        raise ImageBroken(f"Can't mount {mount.target}: it is a directory in the image", hint="make it a file in the image")
