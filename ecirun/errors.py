@@ -9,8 +9,11 @@
     ├── ImageNotFound           125  the image is not in the store
     ├── ImageBroken             125  the store or an image in it cannot be used
     ├── HostUnsupported         125  this host lacks a privilege or a kernel feature
+    ├── ReferenceMissing        125  the pod refers to something that is not there
     ├── LaunchFailed            125  a step of the launch failed
     ├── PodNameTaken            125  a pod of that name is already there
+    ├── PodNotFound             125  no pod of that name is there
+    ├── NotRunning              125  the pod or container does not run
     ├── CommandNotExecutable    126  the command is there and cannot run
     └── CommandNotFound         127  the command is not there
 
@@ -70,6 +73,10 @@ class HostUnsupported(EcirunError):
     """This host lacks a privilege or a kernel feature that the launch needs."""
 
 
+class ReferenceMissing(EcirunError):
+    """The pod refers to a ConfigMap, a Secret, a field or a folder that is not there."""
+
+
 class LaunchFailed(EcirunError):
     """A step of the launch failed; `step` names it."""
 
@@ -80,6 +87,14 @@ class LaunchFailed(EcirunError):
 
 class PodNameTaken(EcirunError):
     """A pod of that name exists on this machine."""
+
+
+class PodNotFound(EcirunError):
+    """No pod of that name exists on this machine."""
+
+
+class NotRunning(EcirunError):
+    """The pod or container exists and does not run."""
 
 
 class CommandNotExecutable(EcirunError):

@@ -19,6 +19,14 @@ COMMANDS = {
     "run": "Create a pod, stream, exit with the workload's code, clean up",
     "check": "Judge pods by ECI's rules; needs no root",
     "plan": "Show the effective security context; needs no root",
+    "exec": "Execute a further program in a running container",
+    "ps": "List the pods of this machine",
+    "logs": "What a container has written",
+    "inspect": "A pod as the Kubernetes API would show it",
+    "stats": "What pods use of cpu and memory",
+    "wait": "Wait until pods have ended",
+    "stop": "End pods, gently",
+    "rm": "Forget pods that have ended",
     "image": "List and build images of the local store",
     "examples": "Pods to start from",
     "explain": "Why a rule is there, and what to do about it",
@@ -128,7 +136,7 @@ def _run(words: list[str], tail: tuple[str, ...] | None) -> int:
     if tail == ():
         raise UsageError("Can't run nothing: no command stands after --", hint="give a command, or leave out --")
     name = next((word for word in words if not word.startswith("-")), "")
-    if tail and name not in ("run", "plan"):
+    if tail and name not in ("run", "plan", "exec"):
         raise UsageError(f"Can't use what stands after --: `{name or 'ecirun'}` takes no command", hint="leave out --")
     result = group.main(words or ["--help"], prog_name="ecirun", standalone_mode=False, obj=CommandLine(tail))
     return result if isinstance(result, int) else 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
 
 import click
 
@@ -13,39 +14,40 @@ from ecirun.policy.judge import Options, judge
 from ecirun.policy.load import Policy
 from ecirun.report.text import finding_text
 from ecirun.report.verdict import Verdict, verdict_of
-from ecirun.spec import Reading, read_pods
+from ecirun.spec import Reading, stream_pods
 from ecirun.spec.pod import Pod
-from ecirun.spec.yaml_tree import MAX_BYTES
+from ecirun.spec.yaml_tree import MapNode
 
 EXAMPLE = "example:"
 
 
-def read_spec(spec: str) -> tuple[bytes, str]:
-    """The bytes of SPEC and the name by which findings call it. Raises SpecUnreadable."""
+def open_spec(spec: str) -> tuple[BinaryIO, str]:
+    """SPEC, open, and the name by which findings call it. Raises SpecUnreadable."""
     if spec.startswith(EXAMPLE):
         from ecirun.examples import example
 
-        return example(spec.removeprefix(EXAMPLE)), spec
-    # One byte more than is allowed tells that it is too much, whatever its size.
+        return io.BytesIO(example(spec.removeprefix(EXAMPLE))), spec
     if spec == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>"
+        return sys.stdin.buffer, "<stdin>"
     try:
-        with open(spec, "rb") as stream:
-            return stream.read(MAX_BYTES + 1), spec
+        return open(spec, "rb"), spec
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the name has a NUL"
         hint = "give a file, - for standard input, or example:NAME (see `ecirun examples`)"
         raise SpecUnreadable(f"Can't read {spec}: {reason}", where=spec, hint=hint) from None
 
 
-def judge_spec(spec: str, given: Mapping[str, Any], policy: Policy) -> list[tuple[Reading, Verdict]]:
-    """Every pod of SPEC with its verdict. Raises SpecUnreadable."""
-    data, file = read_spec(spec)
+def judge_spec(
+    spec: str, given: Mapping[str, Any], policy: Policy, on_other: Callable[[MapNode], None] | None = None
+) -> list[tuple[Reading, Verdict]]:
+    """Every pod of SPEC with its verdict; `on_other` sees the objects that hold none. Raises SpecUnreadable."""
+    stream, file = open_spec(spec)
     options = Options(given["unsupported"], given["writable_root"], _host_memory)
     judged = []
-    for reading in read_pods(data, file, validate=given["validate"]):
-        found = judge(reading.pod, policy, options) if reading.pod else []
-        judged.append((reading, verdict_of(reading, found)))
+    with stream:
+        for reading in stream_pods(stream, file, validate=given["validate"], on_other=on_other):
+            found = judge(reading.pod, policy, options) if reading.pod else []
+            judged.append((reading, verdict_of(reading, found)))
     return judged
 
 
@@ -56,8 +58,10 @@ def say_findings(verdict: Verdict, *, quiet: bool) -> None:
             click.echo(finding_text(finding), err=True)
 
 
-def admitted_pod(spec: str, given: Mapping[str, Any], policy: Policy, *, say_warnings: bool) -> Pod:
-    """The first pod of SPEC, which the policy admits; its findings go to stderr.
+def admitted_pod(
+    spec: str, given: Mapping[str, Any], policy: Policy, on_other: Callable[[MapNode], None], *, say_warnings: bool
+) -> Pod:
+    """The first pod of SPEC, which the policy admits; its findings go to stderr. `on_other` sees objects that hold no pod.
 
     Raises PodRefused when the pod has errors.
     """
@@ -66,7 +70,7 @@ def admitted_pod(spec: str, given: Mapping[str, Any], policy: Policy, *, say_war
             "Can't give standard input to the workload: the spec is read from it",
             hint="read the spec from a file, or leave out -i",
         )
-    judged = judge_spec(spec, given, policy)
+    judged = judge_spec(spec, given, policy, on_other)
     reading, verdict = judged[0]
     say_findings(verdict, quiet=not say_warnings)
     if verdict.stage is not None or reading.pod is None:

@@ -26,6 +26,16 @@ unsupported = click.option(
     help="What becomes of privileged, procMount and readOnlyRootFilesystem: false.",
 )
 writable_root = click.option("--writable-root", is_flag=True, help="Give the root a throw-away overlay that can be written.")
+beside = click.option(
+    "--with",
+    "beside",
+    multiple=True,
+    metavar="FILE",
+    help="A further file with ConfigMaps and Secrets that the pod refers to.",
+)
+volume = click.option(
+    "--volume", multiple=True, metavar="NAME=DIR", help="Map a folder of this machine to the claim NAME of a persistent volume."
+)
 network = click.option(
     "--network",
     type=click.Choice(["loopback", "bridge", "none"]),

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ecirun.cli import options as shared
+from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
 from ecirun.cli.planning import plan_pod
 from ecirun.image.store import default_store
@@ -22,6 +23,8 @@ from ecirun.report.plan_text import plan_text
 @click.option("--name", default="", metavar="NAME", help="The pod's name on this machine (default: metadata.name).")
 @click.option("-t", "--tty", is_flag=True, help="Plan for a terminal.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format.")
+@shared.beside
+@shared.volume
 @shared.network
 @shared.sysctls
 @shared.policy
@@ -37,7 +40,10 @@ def command(context: click.Context, /, **given: Any) -> int:
     What follows `--` replaces the container's command.
     """
     policy = load_policy(given["policy"])
-    pod = admitted_pod(given["spec"], given, policy, say_warnings=not given["quiet"])
+    beside = Beside()
+    pod = admitted_pod(given["spec"], given, policy, beside.learn, say_warnings=not given["quiet"])
+    beside.read(given["beside"])
+    beside.refuse_broken()
     options = Options(
         container=given["container"],
         command=context.obj.tail if context.obj else None,
@@ -48,7 +54,16 @@ def command(context: click.Context, /, **given: Any) -> int:
         terminal=given["tty"],
     )
     store = given["store"] or default_store()
-    plan = plan_pod(pod, policy, options, store, must_run=False, say=shared.speaker(quiet=given["quiet"]))
+    plan = plan_pod(
+        pod,
+        policy,
+        options,
+        store,
+        objects=beside.objects,
+        claims=claims_of(given["volume"]),
+        must_run=False,
+        say=shared.speaker(quiet=given["quiet"]),
+    )
     click.echo(
         json.dumps(plan.as_json(), indent=2) if given["output"] == "json" else plan_text(plan), nl=given["output"] == "json"
     )

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ecirun.errors import ImageNotFound
 from ecirun.image.model import Image
 from ecirun.image.store import find_image, path_kind, read_root_file
 from ecirun.plan.build import Options, build_plan, chosen_container
-from ecirun.plan.facts import ImageFacts, SysctlFact, SysctlFacts
+from ecirun.plan.facts import Facts, ImageFacts, Objects, SysctlFact, SysctlFacts
 from ecirun.plan.model import PodPlan
 from ecirun.policy.load import Policy
 from ecirun.spec.pod import Pod
 from ecirun.spec.sysctl_name import canonical, proc_path
 
 
-def plan_pod(pod: Pod, policy: Policy, options: Options, store: str, *, must_run: bool, say: Callable[[str], None]) -> PodPlan:
+def plan_pod(
+    pod: Pod,
+    policy: Policy,
+    options: Options,
+    store: str,
+    *,
+    objects: Objects,
+    claims: Mapping[str, str],
+    must_run: bool,
+    say: Callable[[str], None],
+) -> PodPlan:
     """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed."""
     chosen_container(pod, options.container)
-    names = dict.fromkeys(container.image for container in (*pod.init_containers, *pod.containers))
-    images = {name: _image(name, store, must_run=must_run, say=say) for name in names}
-    return build_plan(pod, policy, images, sysctl_facts(pod), options)
+    references = dict.fromkeys(container.image for container in (*pod.init_containers, *pod.containers))
+    references |= {volume.options.get("reference", ""): None for volume in pod.volumes if volume.source == "image"}
+    facts = Facts(
+        images={reference: _image(reference, store, must_run=must_run, say=say) for reference in references},
+        sysctls=sysctl_facts(pod),
+        objects=objects,
+        claims=claims,
+        host_dns=_host_dns(),
+    )
+    return build_plan(pod, policy, facts, options)
+
+
+def new_uid() -> str:
+    """A random UUID (version 4), as Kubernetes gives each pod."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def _host_dns() -> str:
+    try:
+        with open("/etc/resolv.conf", encoding="utf-8", errors="replace") as file:
+            return file.read(65536)
+    except OSError:
+        return ""
 
 
 def sysctl_facts(pod: Pod) -> SysctlFacts | None:

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from ecirun.cli import options as shared
+from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
-from ecirun.cli.planning import plan_pod
+from ecirun.cli.planning import new_uid, plan_pod
 from ecirun.cli.status_file import StatusFile
-from ecirun.errors import EcirunError
+from ecirun.errors import EcirunError, UsageError
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
@@ -37,6 +38,9 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: float)
 @click.option("--name", default="", metavar="NAME", help="The pod's name on this machine (default: metadata.name).")
 @click.option("-i", "--stdin", is_flag=True, help="Give the workload this command's standard input.")
 @click.option("-t", "--tty", is_flag=True, help="Give the workload a terminal.")
+@click.option("-d", "--detach", is_flag=True, help="Leave the pod running in the background, and print its name.")
+@shared.beside
+@shared.volume
 @shared.network
 @shared.sysctls
 @shared.policy
@@ -53,6 +57,14 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: float)
     help="Kill the workload after this long.",
 )
 @click.option("--status-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write how it ended as one JSON object.")
+@click.option(
+    "--log-max",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="MIB",
+    help="How much of each container's log to keep.",
+)
 @click.option("--dry-run", is_flag=True, help="Show every step of the launch, and launch nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say each step as it happens.")
@@ -74,30 +86,32 @@ def command(context: click.Context, /, **given: Any) -> int:
 
 
 def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
-    say = shared.speaker(quiet=given["quiet"])
+    if given["detach"] and (given["stdin"] or given["tty"] or given["timeout"]):
+        raise UsageError(
+            "Can't detach a pod with -i, -t or --timeout: nobody is there for them",
+            hint="leave out -d, or use `ecirun exec -it`",
+        )
     policy = load_policy(given["policy"])
-    launcher = Launcher()
+    launcher = Launcher(shared=given["detach"])
     if os.geteuid() == 0 and not given["dry_run"]:
         # It starts, and makes a sandbox, while this process reads the spec.
         launcher.start()
         launcher.ask(usual_groundwork(policy))
     try:
-        return _run_with(launcher, policy, context, given, status, say)
+        return _run_with(launcher, policy, context, given, status)
     finally:
         launcher.close()
         state.remove_if_empty()
 
 
-def _run_with(
-    launcher: Launcher,
-    policy: Policy,
-    context: click.Context,
-    given: dict[str, Any],
-    status: StatusFile,
-    say: Callable[[str], None],
-) -> int:
-    pod = admitted_pod(given["spec"], given, policy, say_warnings=not given["quiet"])
+def _run_with(launcher: Launcher, policy: Policy, context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
+    say = shared.speaker(quiet=given["quiet"])
+    beside = Beside()
+    pod = admitted_pod(given["spec"], given, policy, beside.learn, say_warnings=not given["quiet"])
+    beside.read(given["beside"])
+    beside.refuse_broken()
     status.phase = "plan"
+    store = given["store"] or default_store()
     options = Options(
         container=given["container"],
         command=context.obj.tail if context.obj else None,
@@ -106,15 +120,19 @@ def _run_with(
         sysctls=given["sysctls"],
         writable_root=given["writable_root"],
         terminal=given["tty"],
+        foreground=not given["detach"],
+        uid=new_uid(),
+        scratch=os.path.join(os.path.abspath(store), "volumes"),
     )
-    store = given["store"] or default_store()
-    plan = plan_pod(pod, policy, options, store, must_run=not given["dry_run"], say=say)
+    claims = claims_of(given["volume"])
+    must_run = not given["dry_run"]
+    plan = plan_pod(pod, policy, options, store, objects=beside.objects, claims=claims, must_run=must_run, say=say)
     for warning in plan.warnings:
         say(f"warning: {warning}")
     if given["dry_run"]:
         return _describe(plan, stdin=given["stdin"])
     status.phase = "launch"
-    return _launch(plan, launcher, given, status, say)
+    return _launch(launcher, plan, given, status, say)
 
 
 def _describe(plan: PodPlan, *, stdin: bool) -> int:
@@ -125,13 +143,24 @@ def _describe(plan: PodPlan, *, stdin: bool) -> int:
     return 0
 
 
-def _launch(plan: PodPlan, launcher: Launcher, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]) -> int:
+def _launch(launcher: Launcher, plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]) -> int:
     from ecirun.runtime import client, lost, privileges
 
     privileges.check_privileges(plan)
     lost.clean_up_lost_pods(lambda text: say(f"warning: {text}"))
-    focus = given["container"] or plan.containers[0].name
-    how = client.Options(focus=focus, stdin=given["stdin"], verbose=given["verbose"], timeout=given["timeout"])
+    how = client.Options(
+        focus=given["container"] or plan.containers[0].name,
+        stdin=given["stdin"],
+        verbose=given["verbose"],
+        timeout=given["timeout"],
+        detached=given["detach"],
+        log_limit=given["log_max"] * 2**20,
+    )
+    if given["detach"]:
+        client.launch_detached(launcher, plan, how, say)
+        status.write(phase="running", pod=plan.name)
+        click.echo(plan.name)
+        return 0
     outcome = client.ForegroundPod(launcher, plan, how, say).run()
     status.write(phase="exited", pod=plan.name, exit_code=outcome.exit_code, signal=outcome.signal, timed_out=outcome.timed_out)
     return outcome.exit_code

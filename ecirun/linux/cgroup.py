@@ -6,11 +6,14 @@ process is, so that whoever limits ecirun limits its pods too.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+MOST_ATTEMPTS = 1000  # of killing a group that forks while it is killed
 WANTED = ("cpu", "cpuacct", "devices", "memory", "pids")
 
 
@@ -175,6 +178,23 @@ def processes(group: Group) -> list[int]:
     for place in group.places:
         return [int(word) for word in read(f"{place}/cgroup.procs").split()]
     return []
+
+
+def kill(group: Group) -> None:
+    """Kill every process of the group."""
+    if "2" in group.folders:
+        try:
+            return write(f"{group.folders['2']}/cgroup.kill", "1")
+        except FileNotFoundError:
+            pass  # before Linux 5.14
+    for _attempt in range(MOST_ATTEMPTS):
+        pids = processes(group)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not pids:
+            break
+    return None
 
 
 def remove(group: Group) -> bool:

@@ -73,6 +73,9 @@ def attributes(names: tuple[str, ...]) -> int:
     return sum(ATTRIBUTES[name] for name in names)
 
 
+SAFE = attributes(("nosuid", "nodev", "noexec"))
+
+
 def new_filesystem(kind: str, options: Mapping[str, str], attrs: int = 0, *, source: str = "") -> int:
     """A descriptor of a new, unattached mount of file system type `kind`; `source` is what /proc/mounts shows for it."""
     context = syscall(SYS_fsopen, kind.encode(), FSOPEN_CLOEXEC, what=kind)

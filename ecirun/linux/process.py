@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 import signal
+
+import prctl
 
 from ecirun.linux.libc import SYS_clone3, SYS_close_range, SYS_keyctl, libc, os_error, syscall
 
@@ -122,6 +123,15 @@ def default_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def single_threaded() -> bool:
-    """Whether this process has one thread."""
-    return len(os.listdir("/proc/self/task")) == 1
+def set_title(title: str) -> None:
+    """What ps(1) shows of this process, in place of the arguments it was started with.
+
+    The kernel shows what is between two addresses of this process's memory (proc_pid_stat(5), arg_start and arg_end).
+    python-prctl's set_proctitle crashes with Python 3.11.
+    """
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    text = title.encode()[: end - start - 1]
+    ctypes.memmove(start, text + bytes(end - start - len(text)), end - start)
+    prctl.set_name(title.rpartition("/")[2][:15])

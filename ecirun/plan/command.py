@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ecirun.errors import LaunchFailed
+from ecirun.plan.environment import Environment, expand
 from ecirun.plan.facts import ImageFacts
 from ecirun.plan.identity import Account
-from ecirun.plan.model import Command
+from ecirun.plan.model import POD_IP, Command
 from ecirun.spec.pod import Container
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -19,39 +20,6 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 class NoCommand(ValueError):
     """Neither the spec nor the image says what to run."""
-
-
-def expand(text: str, values: Mapping[str, str]) -> str:
-    """`$(NAME)` replaced where NAME is known, `$$` becomes `$`, everything else stays as it is; one pass."""
-    out: list[str] = []
-    at = 0
-    while at < len(text):
-        if text[at] != "$" or at + 1 == len(text):
-            out.append(text[at])
-            at += 1
-        elif text[at + 1] == "$":
-            out.append("$")
-            at += 2
-        elif text[at + 1] == "(" and (end := text.find(")", at + 2)) >= 0:
-            name = text[at + 2 : end]
-            out.append(values.get(name, text[at : end + 1]))
-            at = end + 1
-        else:
-            out.append(text[at])
-            at += 1
-    return "".join(out)
-
-
-def pod_environment(container: Container) -> dict[str, str]:
-    """The container's env; a value may use the variables that stand before it.
-
-    Variables with valueFrom are not set; reading the spec gave a warning about each.
-    """
-    values: dict[str, str] = {}
-    for variable in container.env:
-        if variable.value_from is None:
-            values[variable.name] = expand(variable.value, values)
-    return values
 
 
 def argv_of(container: Container, image: ImageFacts, own: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
@@ -74,17 +42,20 @@ def command_of(
     container: Container,
     image: ImageFacts,
     entry: Account | None,
+    own: Environment,
     hostname: str,
     *,
     replaced_by: tuple[str, ...] | None,
     terminal: bool,
 ) -> Command:
-    """The whole command. `replaced_by` is what followed `--` on the command line. Raises NoCommand."""
-    own = pod_environment(container)
+    """The whole command. `own` is what the spec's env makes, `replaced_by` what followed `--` on the command line.
+
+    Raises NoCommand.
+    """
     if replaced_by is not None:
         argv, origin = replaced_by, "command line"
     else:
-        argv, origin = argv_of(container, image, own)
+        argv, origin = argv_of(container, image, own.values)
     env = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname}
     if terminal:
         env["TERM"] = "xterm"
@@ -94,11 +65,11 @@ def command_of(
             env[name] = value
         else:
             env.pop(name, None)
-    env.update(own)
+    env.update(own.values)
     if not env.get("HOME"):
         env["HOME"] = (entry.home if entry else "") or "/"
     _refuse_nul(argv, env)
-    return Command(argv, origin, env, working_directory(container, image), terminal)
+    return Command(argv, origin, env, working_directory(container, image), terminal, own.secret)
 
 
 def working_directory(container: Container, image: ImageFacts) -> str:
@@ -113,5 +84,5 @@ def working_directory(container: Container, image: ImageFacts) -> str:
 
 def _refuse_nul(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
     for word in (*argv, *(f"{name}={value}" for name, value in env.items())):
-        if "\0" in word:
+        if "\0" in word.replace(POD_IP, ""):
             raise LaunchFailed(f"Can't execute {word!r}: it has a NUL, which ends a string", hint="remove the NUL")

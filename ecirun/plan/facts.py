@@ -1,8 +1,9 @@
-"""What a plan must know of images and of the kernel, as data that somebody else looked up."""
+"""What a plan must know of images, of the kernel and of what the pod refers to, as data that somebody else looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 
@@ -36,3 +37,18 @@ class SysctlFact(NamedTuple):
 
 
 SysctlFacts = Mapping[str, SysctlFact]  # by path below /proc/sys; a key that is missing was not probed
+
+# The data of a ConfigMap or Secret, by ("ConfigMap" or "Secret", namespace, name).
+Objects = Mapping[tuple[str, str, str], Mapping[str, bytes]]
+
+
+class Facts(NamedTuple):
+    """Everything. `claims` are the host's folders that the user maps to claims of volumes, by the claim's name;
+    `host_dns` is the host's /etc/resolv.conf; `sysctls` is None when this kernel could not be probed.
+    """
+
+    images: Mapping[str, ImageFacts]
+    sysctls: SysctlFacts | None
+    objects: Objects = MappingProxyType({})
+    claims: Mapping[str, str] = MappingProxyType({})
+    host_dns: str = ""

@@ -16,6 +16,8 @@ RestartPolicy = Literal["Always", "OnFailure", "Never"]
 # No string of a spec can hold a NUL, so nothing else can look like this.
 POD_IP = "\0podIP\0"
 
+HIDDEN = "(secret)"
+
 
 class User(NamedTuple):
     """The uid, its name in the image's passwd, and the field or file that decided."""
@@ -83,12 +85,33 @@ class Root(NamedTuple):
     create: tuple[str, ...] = ()  # directories, and files for "file:" mounts, to be made in the overlay
 
 
+class VolumeFile(NamedTuple):
+    """A file of a volume, by its path in it. Bytes that are not UTF-8 are surrogates in `content`; `secret` is not shown."""
+
+    path: str
+    content: str
+    mode: int
+    secret: bool = False
+
+
 class Volume(NamedTuple):
-    """A pod-wide throw-away directory (emptyDir). `size` as tmpfs takes it, or empty; `gid` is the fsGroup or None."""
+    """What containers mount as `volume:NAME`.
+
+    `directory` is a new folder on the disk, `memory` a tmpfs, `files` a tmpfs with files that nobody may write, `mapped` a
+    folder of the host that the user has mapped, `image` the root of an image. `size` is in bytes: a tmpfs has no more, and
+    with more in a directory the pod is evicted. `gid` is the fsGroup that is to own it, or None; with `owned_once` only where
+    the top of it is not owned so already. `path` is the folder of the host.
+    """
 
     name: str
-    size: str
-    gid: int | None
+    kind: Literal["directory", "memory", "files", "mapped", "image"]
+    size: int | None = None
+    gid: int | None = None
+    owned_once: bool = False
+    path: str = ""
+    read_only: bool = False
+    files: tuple[VolumeFile, ...] = ()
+    limit: str = ""  # the size as the spec has it, for messages
 
 
 class File(NamedTuple):
@@ -115,6 +138,7 @@ class Command(NamedTuple):
     env: dict[str, str]
     cwd: str
     terminal: bool
+    secret_env: tuple[str, ...] = ()  # the variables whose values come from Secrets, and are not shown
 
 
 class Limits(NamedTuple):
@@ -128,6 +152,14 @@ class Limits(NamedTuple):
     cpu_quota: int | None = None
     memory: int | None = None
     pids: int | None = None
+
+
+class Size(NamedTuple):
+    """The instance that ECI would make for the pod: `cpu` in vCPU, `memory` in GiB, and what decided."""
+
+    cpu: float
+    memory: float
+    origin: str
 
 
 class Action(NamedTuple):
@@ -162,6 +194,7 @@ class Groundwork(NamedTuple):
     devices: tuple[str, ...]
     masked_paths: tuple[str, ...]
     read_only_paths: tuple[str, ...]
+    shared_processes: bool = False  # whether the containers of the pod see each other's processes
 
 
 class ContainerPlan(NamedTuple):
@@ -196,11 +229,12 @@ class ContainerPlan(NamedTuple):
     pre_stop: Action | None = None
     termination_message_path: str = "/dev/termination-log"
     termination_message_policy: str = "File"
+    shared_processes: bool = False
 
     def groundwork(self) -> Groundwork:
         """What of this plan does not depend on the rest of it."""
         kernels = tuple(mount for mount in self.mounts if mount.source in ("", "shm", "mqueue"))
-        return Groundwork(kernels, self.devices, self.masked_paths, self.read_only_paths)
+        return Groundwork(kernels, self.devices, self.masked_paths, self.read_only_paths, self.shared_processes)
 
 
 class PodPlan(NamedTuple):
@@ -227,6 +261,9 @@ class PodPlan(NamedTuple):
     run_once: str = ""  # the container with whose end the pod ends; empty for all
     active_deadline_seconds: int | None = None
     share_process_namespace: bool = False
+    subdomain: str = ""
+    size: Size | None = None
+    scratch: str = ""  # the folder of the host in which directory volumes are made
 
     @property
     def all_containers(self) -> tuple[ContainerPlan, ...]:
@@ -235,13 +272,13 @@ class PodPlan(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The plan as `plan -o json` prints it."""
-        return {"schema_version": 1, **plain(self)}
+        return {"schema_version": 1, **plain(_without_secrets(self))}
 
     def encoded(self) -> bytes:
-        """The plan as JSON, for the process that carries it out."""
+        """The whole plan as JSON, for the process that carries it out."""
         import json
 
-        return json.dumps(self.as_json()).encode()
+        return json.dumps(plain(self)).encode()
 
 
 # What stands in a field that is no plain value; a class in a list stands for each of its entries.
@@ -264,6 +301,7 @@ _FIELDS: dict[type, dict[str, Any]] = {
         "pre_stop": Action,
     },
     Probe: {"action": Action},
+    Volume: {"files": [VolumeFile]},
     PodPlan: {
         "network": Network,
         "sysctls": [Sysctl],
@@ -271,8 +309,26 @@ _FIELDS: dict[type, dict[str, Any]] = {
         "files": [File],
         "containers": [ContainerPlan],
         "init_containers": [ContainerPlan],
+        "size": Size,
     },
 }
+
+
+def _without_secrets(plan: PodPlan) -> PodPlan:
+    def masked(container: ContainerPlan) -> ContainerPlan:
+        command = container.command
+        env = {name: HIDDEN if name in command.secret_env else value for name, value in command.env.items()}
+        return container._replace(command=command._replace(env=env))
+
+    volumes = [
+        volume._replace(files=tuple(file._replace(content=HIDDEN) if file.secret else file for file in volume.files))
+        for volume in plan.volumes
+    ]
+    return plan._replace(
+        volumes=tuple(volumes),
+        containers=tuple(masked(container) for container in plan.containers),
+        init_containers=tuple(masked(container) for container in plan.init_containers),
+    )
 
 
 def plain(value: Any) -> Any:

@@ -6,17 +6,21 @@ Everything but devpts and the single device nodes is `nodev`: MKNOD is a default
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from ecirun.errors import ImageBroken, LaunchFailed
+from ecirun.plan.environment import expand
 from ecirun.plan.facts import ImageFacts
-from ecirun.plan.model import File, Groundwork, Mount, Network, Root, Volume
+from ecirun.plan.model import Groundwork, Mount, Root, Volume
 from ecirun.policy.load import Policy
-from ecirun.spec.pod import Container, Pod
+from ecirun.spec.pod import Container, VolumeMount
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 NODES = tuple(f"/dev/{name}" for name in DEVICES)
 SAFE = ("nosuid", "nodev", "noexec")
+
+_REFERENCE = re.compile(r"\$\(([^)]*)\)")
 
 KERNEL_MOUNTS = (
     Mount("/proc", "proc", SAFE),
@@ -27,76 +31,60 @@ KERNEL_MOUNTS = (
     Mount("/sys", "sysfs", ("ro", *SAFE)),
 )
 
-QUANTITY_SUFFIXES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
-
-
-def pod_files(pod: Pod, hostname: str, network: Network) -> tuple[File, ...]:
-    """The files that the kubelet manages for every container (pkg/kubelet/kubelet_pods.go).
-
-    The last line of /etc/hosts names the pod by its address; without a network there is none.
-    """
-    hosts = (
-        "# Kubernetes-managed hosts file.\n"
-        "127.0.0.1\tlocalhost\n"
-        "::1\tlocalhost ip6-localhost ip6-loopback\n"
-        "fe00::0\tip6-localnet\n"
-        "fe00::0\tip6-mcastprefix\n"
-        "fe00::1\tip6-allnodes\n"
-        "fe00::2\tip6-allrouters\n"
-    )
-    if network.mode != "none":
-        hosts += f"{network.address}\t{hostname}\n"
-    ends = (File(f"termination-log.{container.name}", "", 0o666) for container in (*pod.init_containers, *pod.containers))
-    return (
-        File("hosts", hosts, 0o644),
-        File("hostname", hostname + "\n", 0o644),
-        File("resolv.conf", "", 0o644),
-        *ends,
-    )
-
 
 def usual_groundwork(policy: Policy) -> Groundwork:
     """What nearly every container under this policy begins with, so that it can be made before the container is known."""
     return Groundwork(_parents_first(KERNEL_MOUNTS), DEVICES, policy.masked_paths, policy.read_only_paths)
 
 
-def pod_volumes(pod: Pod) -> tuple[tuple[Volume, ...], list[str]]:
-    """The volumes that can be made, and a warning for each that cannot."""
-    volumes, warnings = [], []
-    for volume in pod.volumes:
-        if volume.source in ("emptyDir", ""):
-            size = _tmpfs_size(volume.options.get("sizeLimit"))
-            volumes.append(Volume(volume.name, size, pod.security_context.fs_group))
-        else:
-            warnings.append(f'volume "{volume.name}" ({volume.source}) is not mounted: only emptyDir is supported so far')
-    return tuple(volumes), warnings
+def container_mounts(
+    container: Container, volumes: tuple[Volume, ...], env: Mapping[str, str], *, read_only_root: bool
+) -> tuple[Mount, ...]:
+    """All mounts of the container, parents before children; a volume replaces a default mount at the same path.
 
-
-def _tmpfs_size(limit: object) -> str:
-    text = str(limit) if limit else ""
-    for suffix, factor in QUANTITY_SUFFIXES.items():
-        if text.endswith(suffix) and text[: -len(suffix)].isdecimal():
-            return str(int(text[: -len(suffix)]) * factor)
-    return text if text.isdecimal() else ""
-
-
-def container_mounts(container: Container, volumes: tuple[Volume, ...], read_only_root: bool) -> tuple[Mount, ...]:
-    """All mounts of the container, parents before children; a volume replaces a default mount at the same path."""
+    `env` is what subPathExpr is expanded with. Raises LaunchFailed.
+    """
     read_only = ("ro",) if read_only_root else ()
     mounts = {mount.target: mount for mount in KERNEL_MOUNTS}
     for name in ("hosts", "hostname", "resolv.conf"):
         mounts[f"/etc/{name}"] = Mount(f"/etc/{name}", "file", (*read_only, "nodev"), source=f"file:{name}")
-    mounts["/dev/termination-log"] = Mount(
-        "/dev/termination-log", "file", SAFE, source=f"file:termination-log.{container.name}"
-    )
-    made = {volume.name for volume in volumes}
+    message = _clean(container.termination_message_path)
+    mounts[message] = Mount(message, "file", SAFE, source=f"file:termination-log.{container.name}")
+    by_name = {volume.name: volume for volume in volumes}
     for entry in container.volume_mounts:
-        if entry.name in made:
-            # Cleaned as containerd does (internal/cri/opts/spec_linux_opts.go), so that one place has one name.
-            target = "/" + posixpath.normpath(entry.mount_path).strip("/")
-            options = ("ro", "nodev") if entry.read_only else ("nodev",)
-            mounts[target] = Mount(target, "volume", options, source=f"volume:{entry.name}")
+        volume = by_name[entry.name]
+        target = _clean(entry.mount_path)
+        options = ("ro", "nodev") if entry.read_only or volume.read_only else ("nodev",)
+        if volume.kind == "image":
+            options = (*options, "noexec")
+        sub_path = _sub_path(container, entry, env)
+        mounts[target] = Mount(target, "volume", options, source=f"volume:{entry.name}", sub_path=sub_path)
     return _parents_first(mounts.values())
+
+
+def _clean(path: str) -> str:
+    # As containerd does (internal/cri/opts/spec_linux_opts.go), so that one place has one name.
+    return "/" + posixpath.normpath(path).strip("/")
+
+
+def _sub_path(container: Container, entry: VolumeMount, env: Mapping[str, str]) -> str:
+    """The part of the volume that is mounted (Kubernetes pkg/kubelet/kubelet_pods.go, makeMounts)."""
+    if not entry.sub_path_expr:
+        return entry.sub_path
+    unknown = [name for name in _REFERENCE.findall(entry.sub_path_expr.replace("$$", "")) if not env.get(name)]
+    path = expand(entry.sub_path_expr, env)
+    problem = f'missing value for "{unknown[0]}"' if unknown else ""
+    if path.startswith("/"):
+        problem = problem or f"must be a relative path: {path}"
+    elif ".." in path.split("/"):
+        problem = problem or f"must not contain '..': {path}"
+    if problem:
+        raise LaunchFailed(
+            f'Can\'t mount volume "{entry.name}" in container "{container.name}": subPathExpr: {problem}',
+            step="mounts",
+            hint="set the variable to the name of a folder in the volume",
+        )
+    return path
 
 
 def _parents_first(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
@@ -132,6 +120,8 @@ def _covered(path: str, targets: Iterable[str]) -> bool:
 
 def _check_place(mount: Mount, kind: str) -> None:
     """A directory is mounted on a directory and a file on a file; /proc, /sys and /dev are looked at more closely at launch."""
+    if mount.sub_path:
+        return  # what it is will be seen when the volume is there
     if mount.type == "volume" and kind != "dir":
         raise LaunchFailed(
             f'Can\'t mount volume "{mount.source.partition(":")[2]}" on {mount.target}: it is not a directory in the image',

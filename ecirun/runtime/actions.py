@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ecirun.linux import process, sockets
 from ecirun.plan.model import Action
-from ecirun.runtime import joiner, messages, question
+from ecirun.runtime import messages, question, spawning
 
 if TYPE_CHECKING:
     from ecirun.runtime.container_run import ContainerRun
@@ -136,7 +136,7 @@ class _Question:
             done(Result(success, said))
 
     def _kill(self) -> None:
-        joiner.send_signal(self.pidfd, signal.SIGKILL)
+        spawning.send_signal(self.pidfd, signal.SIGKILL)
 
     def _abandon(self) -> None:
         if self.done:

@@ -14,6 +14,8 @@ from typing import Any
 
 from ecirun.errors import HostUnsupported, LaunchFailed
 from ecirun.linux import netlink, process
+from ecirun.plan.model import PodPlan
+from ecirun.runtime import names
 from ecirun.runtime.sandbox_steps import STATE_ON_BENCH, Bench
 from ecirun.runtime.state import locked
 
@@ -28,8 +30,8 @@ class Connect:
 
     name = "eth0"
 
-    def __init__(self, pod: str) -> None:
-        self.pod = pod
+    def __init__(self, plan: PodPlan) -> None:
+        self.plan = plan
 
     def describe(self) -> str:
         return f"connect eth0 to the host's bridge {BRIDGE}"
@@ -37,8 +39,8 @@ class Connect:
     def run(self, bench: Bench) -> None:
         folder = f"{STATE_ON_BENCH}/{FOLDER}"
         with locked(folder):
-            bench.address = _take_address(folder, self.pod)
-            problem = _in_child(lambda: _connect(bench, self.pod))
+            bench.address = _take_address(folder, self.plan)
+            problem = _in_child(lambda: _connect(bench, self.plan.name))
         if problem:
             raise HostUnsupported(problem, hint="load the kernel modules `bridge` and `veth`, or run with --network loopback")
 
@@ -107,7 +109,7 @@ def release(pod: str, state: str) -> None:
         return
     with locked(folder):
         for address in _addresses(folder):
-            if _owner(folder, address) == pod:
+            if _owner(folder, address) in (pod, ""):
                 os.unlink(f"{folder}/{address}")
         # The kernel removes the pod's end with its namespace, but some time later.
         netlink.delete_link(host_end(pod))
@@ -117,12 +119,12 @@ def release(pod: str, state: str) -> None:
             os.rmdir(folder)
 
 
-def _take_address(folder: str, pod: str) -> str:
+def _take_address(folder: str, plan: PodPlan) -> str:
     for last in range(2, 255):
         address = f"{SUBNET}{last}"
         with contextlib.suppress(FileExistsError):
             taken = os.open(f"{folder}/{address}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            os.write(taken, pod.encode())
+            os.write(taken, names.record(plan.name, plan.namespace, plan.hostname.partition(".")[0], plan.subdomain).encode())
             os.close(taken)
             return address
     raise LaunchFailed("Can't find a free address on the bridge: 253 pods have one", step="eth0", hint="stop some pods")
@@ -134,4 +136,7 @@ def _addresses(folder: str) -> list[str]:
 
 def _owner(folder: str, address: str) -> str:
     with open(f"{folder}/{address}") as file:
-        return file.read()
+        try:
+            return str(json.load(file)["pod"])
+        except ValueError:
+            return ""  # its supervisor was killed while it wrote

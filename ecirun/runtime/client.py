@@ -1,23 +1,21 @@
-"""The client's side of a pod in the foreground: launch it, pass signals and streams on, wait for the end."""
+"""The client's side of a launch: in the foreground until the pod's end, or detached until it runs."""
 
 from __future__ import annotations
 
 import os
-import select
 import signal
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ecirun import errors
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import messages
-from ecirun.runtime.launching import Launcher
+from ecirun.runtime.launching import Launcher, Sandbox
 from ecirun.runtime.messages import Message
+from ecirun.runtime.places import Places
 from ecirun.runtime.prefix import Prefixer
-from ecirun.runtime.terminal import Terminal
+from ecirun.runtime.relay import Relay
 
-FORWARDED = (signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCONT)
 DEFAULT_LOG_LIMIT = 20 * 1024 * 1024  # bytes of each container's log
 
 
@@ -30,34 +28,56 @@ class Outcome(NamedTuple):
 
 
 class Options(NamedTuple):
-    """How to run in the foreground. `timeout` in seconds, 0 for none; `focus` is the container with the terminal or stdin."""
+    """How to run. `timeout` in seconds, 0 for none; `focus` is the container with the terminal or stdin; `log_limit` in bytes.
 
-    focus: str
+    `keeps_joiners` is for clients that will execute more: it costs memory and saves time.
+    """
+
+    focus: str = ""
     stdin: bool = False
     verbose: bool = False
     timeout: float = 0
-
-
-def launch_message(
-    launcher: Launcher, streams: list[str], *, detached: bool, verbose: bool, keeps_joiners: bool, log_limit: int
-) -> Message:
-    """What a supervisor is told with the plan."""
-    return {
-        "detached": detached,
-        "verbose": verbose,
-        "log_limit": log_limit,
-        "fault": launcher.fault,
-        "keeps_joiners": keeps_joiners,
-        "streams": streams,
-    }
+    detached: bool = False
+    keeps_joiners: bool = False
+    log_limit: int = DEFAULT_LOG_LIMIT
 
 
 def raise_error(message: Message) -> None:
     """Raise the error that another process met."""
     kind = getattr(errors, message["error"])
-    if kind is errors.LaunchFailed:
-        raise errors.LaunchFailed(message["message"], step=message["step"], hint=message["hint"])
+    if issubclass(kind, errors.LaunchFailed):
+        raise kind(message["message"], step=message["step"], hint=message["hint"])
     raise kind(message["message"], hint=message["hint"])
+
+
+def launch(launcher: Launcher, plan: PodPlan, options: Options, streams: dict[str, list[int]]) -> tuple[Sandbox, Places]:
+    """Hand the plan to a supervisor. What is heard of it comes through the sandbox's end. Raises LaunchFailed.
+
+    `streams` are this process's descriptors for containers whose output does not go to a log. Of the places the scratch
+    folder is the supervisor's from here on, but the caller removes it when the supervisor could not.
+    """
+    sandbox = launcher.take(plan.all_containers[0].groundwork())
+    try:
+        places = Places(plan)
+    except errors.EcirunError:
+        sandbox.end.close()
+        raise
+    message = {
+        "detached": options.detached,
+        "verbose": options.verbose,
+        "log_limit": options.log_limit,
+        "fault": launcher.fault,
+        "keeps_joiners": options.keeps_joiners,
+        "streams": list(streams),
+        "places": list(places.mounts),
+        "scratch": places.parent >= 0,
+    }
+    encoded = messages.in_memory(plan.encoded())
+    flat = [descriptor for three in streams.values() for descriptor in three]
+    messages.send(sandbox.end, message, (encoded, *flat, *places.descriptors))
+    os.close(encoded)
+    places.close()
+    return sandbox, places
 
 
 class ForegroundPod:
@@ -69,57 +89,29 @@ class ForegroundPod:
         self.options = options
         self.say = say
         self.interrupts = 0
-        self.deadline: float | None = time.monotonic() + options.timeout if options.timeout else None
         self.timed_out = False
-        self.terminal: Terminal | None = None
-        self.prefixers: list[Prefixer] = []
+        self.last: Message | None = None
 
     def run(self) -> Outcome:
         """Launch and wait. Raises an EcirunError when the launch failed."""
-        sandbox = self.launcher.take(self.plan.all_containers[0].groundwork())
-        self.supervisor = sandbox.end
-        wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        previous = signal.set_wakeup_fd(wake_write)
-        old = {number: signal.signal(number, _noted) for number in self._signals()}
-        try:
-            self._launch()
-            last = self._relay(wake_read)
-        finally:
-            if self.terminal:
-                self.terminal.restore()
-            self.supervisor.close()
-            signal.set_wakeup_fd(previous)
-            for number, handler in old.items():
-                signal.signal(number, handler)
-            os.close(wake_read)
-            os.close(wake_write)
-        return self._outcome(last)
-
-    def _signals(self) -> tuple[signal.Signals, ...]:
-        return (*FORWARDED, signal.SIGINT, signal.SIGTERM, signal.SIGWINCH)
-
-    def _launch(self) -> None:
-        names = [container.name for container in self.plan.all_containers]
-        plan = messages.in_memory(self.plan.encoded())
+        prefixers: list[Prefixer] = []
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        streams: list[int] = []
-        for name in names:
-            streams += self._streams(name, null)
-        message = launch_message(
-            self.launcher,
-            names,
-            detached=False,
-            verbose=self.options.verbose,
-            keeps_joiners=False,
-            log_limit=DEFAULT_LOG_LIMIT,
-        )
-        messages.send(self.supervisor, message, (plan, *streams))
-        os.close(plan)
+        streams = {container.name: self._streams(container.name, null, prefixers) for container in self.plan.all_containers}
+        sandbox, places = launch(self.launcher, self.plan, self.options, streams)
         os.close(null)
-        for prefixer in self.prefixers:
+        for prefixer in prefixers:
             prefixer.handed_over()
+        try:
+            with Relay(sandbox.end, self._on_message, self._on_signal) as self.relay:
+                self.relay.prefixers = prefixers
+                if self.options.timeout:
+                    self.relay.at(self.options.timeout, self._time_is_over)
+                self.relay.run()
+        finally:
+            places.remove_scratch()
+        return self._outcome()
 
-    def _streams(self, name: str, null: int) -> list[int]:
+    def _streams(self, name: str, null: int, prefixers: list[Prefixer]) -> list[int]:
         """The only app container has this process's streams; the output of several is told apart by their names."""
         apps = [container.name for container in self.plan.containers]
         stdin = 0 if self.options.stdin and name == self.options.focus else null
@@ -127,37 +119,13 @@ class ForegroundPod:
             return [stdin, 1, 2]
         # What an init container says is not the workload's output.
         pair = [Prefixer(name, 1 if name in apps else 2), Prefixer(name, 2)]
-        self.prefixers += pair
+        prefixers += pair
         return [stdin, *(prefixer.write_end for prefixer in pair)]
 
-    def _relay(self, wake: int) -> Message | None:
-        """Serve messages, signals, the deadline, streams and the terminal until the supervisor has said its last."""
-        while True:
-            reading = [self.supervisor.fileno(), wake, *(entry.read_end for entry in self.prefixers)]
-            reading += self.terminal.readable() if self.terminal else []
-            ready, _, _ = select.select(reading, self.terminal.writable() if self.terminal else [], [], self._patience())
-            self._keep_deadline()
-            if self.terminal:
-                self.terminal.serve(set(ready))
-            self.prefixers = [entry for entry in self.prefixers if entry.read_end not in ready or entry.show()]
-            if wake in ready:
-                for number in os.read(wake, 512):
-                    self._on_signal(signal.Signals(number))
-            if self.supervisor.fileno() in ready:
-                message, descriptors = messages.receive(self.supervisor)
-                if message is None or "ended" in message:
-                    self._drain()
-                    return message["ended"] if message else None
-                self._on_message(message, descriptors)
-
-    def _drain(self) -> None:
-        if self.terminal:
-            self.terminal.drain()
-        for prefixer in self.prefixers:
-            while prefixer.show():
-                pass
-
-    def _on_message(self, message: dict[str, Any], descriptors: tuple[int, ...]) -> None:
+    def _on_message(self, message: dict[str, Any], descriptors: tuple[int, ...]) -> bool:
+        if "ended" in message:
+            self.last = message["ended"]
+            return True
         if "step" in message:
             self.say(message["step"])
         elif "note" in message:
@@ -165,41 +133,53 @@ class ForegroundPod:
         elif "warning" in message:
             self.say(f"warning: {message['warning']}")
         elif "terminal" in message:
-            self.terminal = Terminal(descriptors[0], stdin=self.options.stdin)
+            self.relay.open_terminal(descriptors[0], stdin=self.options.stdin)
+        return False
 
     def _on_signal(self, number: signal.Signals) -> None:
-        if number == signal.SIGWINCH:
-            if self.terminal:
-                self.terminal.resize()
-        elif number == signal.SIGTERM:
-            messages.send(self.supervisor, {"stop": None})
+        if number == signal.SIGTERM:
+            messages.send(self.relay.end, {"stop": None})
         elif number == signal.SIGINT:
             self.interrupts += 1
             if self.interrupts > 1:
-                messages.send(self.supervisor, {"stop": 0})
+                messages.send(self.relay.end, {"stop": 0})
             else:
-                messages.send(self.supervisor, {"signal": int(number)})
+                messages.send(self.relay.end, {"signal": int(number)})
                 self.say("interrupted: sent SIGINT to the workload; press Ctrl-C again to kill it")
         else:
-            messages.send(self.supervisor, {"signal": int(number)})
+            messages.send(self.relay.end, {"signal": int(number)})
 
-    def _patience(self) -> float | None:
-        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+    def _time_is_over(self) -> None:
+        self.timed_out = True
+        self.say(f"timed out after {self.options.timeout:g} s: killed the workload")
+        messages.send(self.relay.end, {"stop": 0})
 
-    def _keep_deadline(self) -> None:
-        if self.deadline is not None and self.deadline <= time.monotonic():
-            self.deadline = None
-            self.timed_out = True
-            self.say(f"timed out after {self.options.timeout:g} s: killed the workload")
-            messages.send(self.supervisor, {"stop": 0})
-
-    def _outcome(self, last: Message | None) -> Outcome:
-        if last is None:
+    def _outcome(self) -> Outcome:
+        if self.last is None:
             raise errors.LaunchFailed("Can't say how the workload ended: its supervisor died", hint="run it again")
-        if "error" in last:
-            raise_error(last)
-        return Outcome(last["exited"], last["signal"], self.timed_out)
+        if "error" in self.last:
+            raise_error(self.last)
+        return Outcome(self.last["exited"], self.last["signal"], self.timed_out)
 
 
-def _noted(_number: int, _frame: object) -> None:
-    """The wakeup descriptor carries the number; the handler only keeps Python from dying of it."""
+def launch_detached(launcher: Launcher, plan: PodPlan, options: Options, say: Callable[[str], None]) -> None:
+    """Launch and return when the first container runs; the pod stays. Raises an EcirunError when it did not start."""
+    sandbox, places = launch(launcher, plan, options, {})
+    try:
+        while True:
+            message, _descriptors = messages.receive(sandbox.end)
+            if message is None:
+                places.remove_scratch()
+                raise errors.LaunchFailed("Can't start the pod: its supervisor died", hint="run it again")
+            if "started" in message:
+                return
+            if "ended" in message:
+                if "error" in message["ended"]:
+                    raise_error(message["ended"])
+                return
+            if "step" in message or "note" in message:
+                say(message.get("step") or message["note"])
+            elif "warning" in message:
+                say(f"warning: {message['warning']}")
+    finally:
+        sandbox.end.close()

@@ -44,7 +44,8 @@ class ContainerProcess(NamedTuple):
 def start(groundwork: Groundwork, fault: Fault) -> ContainerProcess:
     """A new process, which takes the stage steps and waits."""
     ours, theirs = sockets.pair()
-    pid, pidfd = process.clone3(process.CLONE_NEWNS | process.CLONE_NEWPID)
+    own_processes = 0 if groundwork.shared_processes else process.CLONE_NEWPID
+    pid, pidfd = process.clone3(process.CLONE_NEWNS | own_processes)
     if pid == 0:
         _become_container(theirs, groundwork, fault)
     theirs.close()
@@ -67,6 +68,7 @@ class Orders(NamedTuple):
     stdin: bool
     verbose: bool
     fault: Fault
+    pause: int = -1  # a pidfd, where processes are shared
 
 
 def give_orders(child: ContainerProcess, orders: Orders) -> bool:
@@ -80,7 +82,8 @@ def give_orders(child: ContainerProcess, orders: Orders) -> bool:
         "verbose": orders.verbose,
         "fault": orders.fault,
     }
-    return messages.send(child.end, message, (*orders.streams, *orders.mounts.values()))
+    pause = (orders.pause,) if orders.pause >= 0 else ()
+    return messages.send(child.end, message, (*orders.streams, *orders.mounts.values(), *pause))
 
 
 def error_message(error: Exception) -> Message:
@@ -130,7 +133,11 @@ def _run(end: Socket, bench: Bench, pod: dict[str, Any], message: Message, descr
     for number, stream in enumerate(descriptors[:STREAMS]):
         os.dup2(stream, number)
         os.close(stream)
-    bench.mounts = dict(zip(message["mounts"], descriptors[STREAMS:], strict=True))
+    rest = descriptors[STREAMS:]
+    if plan.shared_processes:
+        *rest, bench.pause = rest  # type: ignore[assignment]
+        bench.supervisor = end
+    bench.mounts = dict(zip(message["mounts"], rest, strict=True))
     if plan.command.terminal:
         bench.on_terminal = lambda terminal: _pass_on_terminal(end, terminal)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecirun.linux import cgroup
 from ecirun.plan.model import ContainerPlan
-from ecirun.runtime import container_process, joiner, life, limits, messages
+from ecirun.runtime import container_process, joiner, life, limits, messages, spawning
 from ecirun.runtime.container_process import ContainerProcess, Orders
 from ecirun.runtime.logs import Capture
 from ecirun.runtime.messages import Message
@@ -42,6 +42,8 @@ class ContainerRun:
         self.group: cgroup.Group | None = None
         self.joiner: joiner.Joiner | None = None
         self.on_end: list[Callable[[], None]] = []  # whoever depends on this run of it, such as its probes
+        self._workload = -1  # a pidfd, where it is not the process itself that became the program
+        self._how: Message | None = None
         self._capture: Capture | None = None
         self._error: Message | None = None
         self._started_wall = ""
@@ -93,6 +95,7 @@ class ContainerRun:
             stdin=streams[0] != pod.null,
             verbose=pod.verbose,
             fault=pod.fault,
+            pause=pod.pause,
         )
         container_process.give_orders(child, orders)
         for descriptor in mounts.values():
@@ -105,12 +108,20 @@ class ContainerRun:
         message, descriptors = messages.receive(self.process.end)
         if message is not None and "error" in message:
             self._error = message
+        elif message is not None and "spawned" in message:
+            self._workload = os.dup(descriptors[0])
+            self._runs()
+        elif message is not None and "exited" in message:
+            self._how = message
         elif message is not None:
             self.pod.tell(message, descriptors)
         else:
             self.pod.loop.on_readable(self.process.end.fileno(), None)
             self.process.end.close()
-            self._did_not_start() if self._error else self._runs()
+            if self._error:
+                self._did_not_start()
+            elif not self.is_running:
+                self._runs()
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -136,7 +147,8 @@ class ContainerRun:
         assert self.process is not None
         assert self.running_since is not None
         self.pod.loop.on_readable(self.process.pidfd, None)
-        how = joiner.exit_message(os.waitpid(self.process.pid, 0)[1])
+        how = spawning.exit_message(os.waitpid(self.process.pid, 0)[1])
+        how = self._how or how
         ran_for = time.monotonic() - self.running_since
         out_of_memory = self._ran_out_of_memory(how["exited"])
         self._let_go()
@@ -154,6 +166,8 @@ class ContainerRun:
         """Its process is gone: nothing that served it is needed any more."""
         assert self.process is not None
         os.close(self.process.pidfd)
+        if self.plan.shared_processes:
+            self._end_shared()
         self.process = None
         self.running_since = None
         self.ready = self.started = False
@@ -166,6 +180,17 @@ class ContainerRun:
         callbacks, self.on_end = self.on_end, []
         for callback in callbacks:
             callback()
+
+    def _end_shared(self) -> None:
+        """Nothing else ends what a container leaves behind in a PID namespace that is not its own."""
+        assert self.process is not None
+        self.pod.loop.on_readable(self.process.end.fileno(), None)
+        self.process.end.close()
+        if self._workload >= 0:
+            os.close(self._workload)
+        self._workload, self._how = -1, None
+        if self.group is not None:
+            cgroup.kill(self.group)
 
     def _terminated(self, code: int, number: int | None, reason: str, text: str) -> dict[str, Any]:
         return {
@@ -183,10 +208,21 @@ class ContainerRun:
             text = self.pod.log_tail(self.log)[-FALLBACK_MESSAGE:]
         return text.decode(errors="replace")
 
+    def will_not_start_again(self) -> None:
+        """The pod has ended before its back-off did."""
+        if self.ended is not None:
+            self.waiting = None
+
     def signal(self, number: int) -> None:
         """Send a signal to its PID 1."""
         if self.process is not None:
-            joiner.send_signal(self.process.pidfd, number)
+            spawning.send_signal(self.target, number)
+
+    @property
+    def target(self) -> int:
+        """A pidfd of its program's process, or of the process that is to become it."""
+        assert self.process is not None
+        return self._workload if self._workload >= 0 else self.process.pidfd
 
     def kill(self) -> None:
         """End it at once."""
@@ -210,8 +246,7 @@ class ContainerRun:
 
     def new_joiner(self) -> joiner.Joiner:
         """A process that has joined this container."""
-        assert self.process is not None
-        new = joiner.start(self.process.pidfd, self.plan)
+        new = joiner.start(self.target, self.plan)
         if self.group is not None:
             with contextlib.suppress(OSError):
                 cgroup.add(self.group, new.pid)

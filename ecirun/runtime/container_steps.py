@@ -16,6 +16,7 @@ import termios
 from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
 from ecirun.linux import credentials, mount, openat2, process
 from ecirun.plan.model import Command, ContainerPlan, Mount, Root
+from ecirun.runtime import messages, spawning
 from ecirun.runtime.program import find_program
 from ecirun.runtime.shadow import ShowShadows
 from ecirun.runtime.stage_steps import (
@@ -24,7 +25,7 @@ from ecirun.runtime.stage_steps import (
     attach_in_root,
     describe_mount,
     make_directory,
-    make_file,
+    make_place,
     pivot,
     staged_mounts,
 )
@@ -67,8 +68,8 @@ class AttachRoot:
         os.close(bench.root)
         bench.root = os.open("/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for path in self.root.create:
-            if path in ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf"):
-                make_file(bench.root, path)
+            if path in bench.mounts:
+                make_place(bench.root, path, bench.mounts[path])
             else:
                 make_directory(bench.root, path)
 
@@ -151,15 +152,19 @@ class OpenTerminal:
 
     name = "terminal"
 
-    def __init__(self, uid: int) -> None:
+    def __init__(self, uid: int, *, shared_processes: bool) -> None:
         self.uid = uid
+        self.shared_processes = shared_processes
 
     def describe(self) -> str:
         return "open a terminal of the container's own"
 
     def run(self, bench: Bench) -> None:
         terminal, user_end = open_terminal(self.uid)
-        fcntl.ioctl(user_end, termios.TIOCSCTTY, 0)
+        if self.shared_processes:
+            bench.terminal = os.dup(terminal)  # for the process that will be the leader of the terminal's session
+        else:
+            fcntl.ioctl(user_end, termios.TIOCSCTTY, 0)
         for standard in (0, 1, 2):
             os.dup2(user_end, standard)
         os.close(user_end)
@@ -276,6 +281,44 @@ class BecomeUser:
             credentials.set_no_new_privs()
 
 
+class JoinPause:
+    """Children of this process are in pause's PID namespace from here on; the process itself is never seen there."""
+
+    name = "join-pause"
+
+    def describe(self) -> str:
+        return "join the pod's PID namespace"
+
+    def run(self, bench: Bench) -> None:
+        process.setns(bench.pause, process.CLONE_NEWPID)
+        os.close(bench.pause)
+
+
+class SpawnAndWait:
+    """Where processes are shared the last step starts the program, waits for it, and never returns."""
+
+    name = "exec"
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+
+    def describe(self) -> str:
+        return "execute " + " ".join(self.command.argv)
+
+    def run(self, bench: Bench) -> None:
+        assert bench.supervisor is not None
+        credentials.set_dumpable(False)  # becoming another user made it what fs.suid_dumpable says
+        try:
+            pid = spawning.spawn(bench.program, self.command.argv, self.command.env, terminal=bench.terminal)
+        except OSError as error:
+            raise cannot_execute(self.command.argv[0], error) from None
+        pidfd = os.pidfd_open(pid)
+        messages.send(bench.supervisor, {"spawned": pid}, (pidfd,))
+        process.close_range(0, 2)
+        messages.send(bench.supervisor, spawning.wait(pid, pidfd, bench.supervisor))
+        os._exit(0)
+
+
 class Execute:
     """The last step never returns."""
 
@@ -318,6 +361,9 @@ def container_steps(container: ContainerPlan, shadowed: tuple[str, ...], *, stdi
     steps.append(PivotRoot())
     if container.root.read_only:
         steps.append(RootReadOnly())
-    steps.append(OpenTerminal(uid) if command.terminal else StandardStreams(uid, stdin=stdin))
+    shared = container.shared_processes
+    steps.append(OpenTerminal(uid, shared_processes=shared) if command.terminal else StandardStreams(uid, stdin=stdin))
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), FindProgram(command)]
+    if shared:
+        return [*steps, JoinPause(), BecomeUser(container), SpawnAndWait(command)]
     return [*steps, BecomeUser(container), Execute(command)]

@@ -111,7 +111,7 @@ def _value(proc: int, path: str) -> str:
 
 @contextlib.contextmanager
 def _proc() -> Iterator[int]:
-    proc = mount.new_filesystem("proc", {}, mount.attributes(("nosuid", "nodev", "noexec")))
+    proc = mount.new_filesystem("proc", {}, mount.SAFE)
     try:
         yield proc
     finally:

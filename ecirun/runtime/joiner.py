@@ -16,16 +16,14 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
-import struct
 from typing import Any, NamedTuple
 
 from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import credentials, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import ContainerPlan
-from ecirun.runtime import messages
+from ecirun.runtime import messages, spawning
 from ecirun.runtime.container_process import STREAMS, error_message
 from ecirun.runtime.container_steps import BecomeUser, EnterDirectory, cannot_execute, open_terminal
 from ecirun.runtime.messages import Message
@@ -34,8 +32,6 @@ from ecirun.runtime.stage_steps import Bench
 from ecirun.runtime.steps import run_steps
 
 NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWCGROUP
-# include/uapi/asm-generic/ioctls.h
-TIOCGPTN = 0x80045430
 
 
 class Joiner(NamedTuple):
@@ -109,77 +105,29 @@ def _serve(message: Message, status: Socket, streams: tuple[int, ...], plan: Con
     for stream in streams:
         os.close(stream)
     messages.send(status, {"started": pid})
-    messages.send(status, _wait(pid, status))
+    messages.send(status, spawning.wait(pid, os.pidfd_open(pid), status))
 
 
 def _spawn(message: Message, status: Socket, streams: tuple[int, ...], plan: ContainerPlan) -> int:
-    argv: list[str] = message["argv"]
-    env: dict[str, str] = message["env"]
-    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    argv = tuple(message["argv"])
+    bench = Bench()
+    bench.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if message.get("cwd"):
-        run_steps([EnterDirectory(message["cwd"], int(plan.umask, 8))], _bench_at(root))
-    program = find_program(argv[0], env.get("PATH", ""), os.getcwd(), root)
-    actions: list[Any] = [(os.POSIX_SPAWN_DUP2, stream, number) for number, stream in enumerate(streams)]
-    if message.get("terminal"):
-        terminal, user_end = open_terminal(-1)
-        (number,) = struct.unpack("i", _ioctl(terminal, TIOCGPTN))
-        messages.send(status, {"terminal": True}, (terminal,))
-        os.close(terminal)
-        # A session leader without a terminal takes the first that it opens.
-        actions = [(os.POSIX_SPAWN_OPEN, 0, f"/dev/pts/{number}", os.O_RDWR, 0)]
-        actions += [(os.POSIX_SPAWN_DUP2, 0, number) for number in (1, 2)]
-    os.close(root)
-    try:
-        pid = os.posix_spawn(program, argv, env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_all_signals())
-    except OSError as error:
-        raise cannot_execute(argv[0], error) from None
-    if message.get("terminal"):
-        os.close(user_end)
+        run_steps([EnterDirectory(message["cwd"], int(plan.umask, 8))], bench)
+    program = find_program(argv[0], message["env"].get("PATH", ""), os.getcwd(), bench.root)
+    os.close(bench.root)
+    if not message.get("terminal"):
+        return _spawned(program, argv, message["env"], streams=streams)
+    terminal, user_end = open_terminal(-1)
+    pid = _spawned(program, argv, message["env"], terminal=terminal)
+    os.close(user_end)
+    messages.send(status, {"terminal": True}, (terminal,))
+    os.close(terminal)
     return pid
 
 
-def _bench_at(root: int) -> Bench:
-    bench = Bench()
-    bench.root = root
-    return bench
-
-
-def _ioctl(descriptor: int, request: int) -> bytes:
-    import fcntl
-
-    return fcntl.ioctl(descriptor, request, struct.pack("i", 0))
-
-
-def _all_signals() -> list[int]:
-    return [number for number in range(1, 32) if number not in (signal.SIGKILL, signal.SIGSTOP)]
-
-
-def _wait(pid: int, status: Socket) -> Message:
-    """How the program ended; meanwhile pass signals on."""
-    pidfd = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    poll.register(status.fileno(), select.POLLIN)
-    while True:
-        ready = {descriptor for descriptor, _events in poll.poll()}
-        if status.fileno() in ready:
-            message, _descriptors = messages.receive(status)
-            if message is None:
-                poll.unregister(status.fileno())
-            send_signal(pidfd, message["signal"] if message else signal.SIGKILL)
-        if pidfd in ready:
-            return exit_message(os.waitpid(pid, 0)[1])
-
-
-def send_signal(pidfd: int, number: int) -> None:
-    """Send a signal to a process that may be gone."""
+def _spawned(program: str, argv: tuple[str, ...], env: dict[str, str], **streams: Any) -> int:
     try:
-        signal.pidfd_send_signal(pidfd, number)
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
-def exit_message(status: int) -> Message:
-    """A wait status as `exited` (the code as a shell gives it) and `signal` (None unless one ended it)."""
-    code = os.waitstatus_to_exitcode(status)
-    return {"exited": code if code >= 0 else 128 - code, "signal": -code if code < 0 else None}
+        return spawning.spawn(program, argv, env, **streams)
+    except OSError as error:
+        raise cannot_execute(argv[0], error) from None

@@ -4,7 +4,8 @@
     starts it with a socket   ───▶    1. a mount namespace of its own, in which the host's tree is read-only
     {"sandbox": groundwork}   ───▶    2. forks a supervisor, which makes a sandbox
     {"sandbox": pid} + socket ◀───       (the client talks to the supervisor itself from here on)
-    end of file               ───▶    3. ends after the last of its supervisors, which end as their client is gone
+    {"share": true}           ───▶    3. also listens for others, so that detached pods share one launcher's memory
+    end of file               ───▶    4. ends when no client and no supervisor is left
 
 It has one thread and few modules: forking it costs little whatever the client is, and a raw clone of a process with threads
 would hang. It imports nothing that a supervisor does not need.
@@ -12,6 +13,7 @@ would hang. It imports nothing that a supervisor does not need.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
@@ -20,7 +22,8 @@ import signal
 from ecirun.linux import cgroup, mount, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, from_plain
-from ecirun.runtime import messages
+from ecirun.runtime import messages, sharing
+from ecirun.runtime.messages import Message
 from ecirun.runtime.sandbox_steps import sweep_groups
 from ecirun.runtime.state import STATE
 from ecirun.runtime.steps import Fault
@@ -28,14 +31,16 @@ from ecirun.runtime.supervisor import supervise
 
 
 def main(descriptor: int) -> None:
-    """Serve the client at the other end of the socket `descriptor` until it goes."""
+    """Serve the client at the other end of the socket `descriptor`, and others when it is told to."""
     process.close_range(descriptor + 1, 0xFFFFFFFF)  # what the client's own parent left open
     client = sockets.adopt(descriptor)
+    identity = sharing.identity()
     os.setsid()
     os.chdir("/")
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o022)
+    process.set_title("ecirun-launcher")
     hierarchies = cgroup.hierarchies()
     try:
         make_host_read_only(hierarchies)
@@ -46,7 +51,7 @@ def main(descriptor: int) -> None:
     # What is there now is there for good: nothing of it need be looked at, and copied for that, in a supervisor.
     gc.disable()
     gc.freeze()
-    _serve(client, hierarchies)
+    _Launcher(hierarchies, identity).serve(client)
 
 
 def make_host_read_only(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
@@ -67,28 +72,67 @@ def make_host_read_only(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
         os.close(point)
 
 
-def _serve(client: Socket, hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
-    poll = select.poll()
-    poll.register(client.fileno(), select.POLLIN)
-    children: dict[int, int] = {}
-    while True:
-        for ready, _events in poll.poll():
-            if ready in children:
-                poll.unregister(ready)
-                os.waitpid(children.pop(ready), 0)
-                os.close(ready)
-                continue
-            message, _descriptors = messages.receive(client)
-            if message is None:
-                for pid in children.values():
-                    os.waitpid(pid, 0)
-                return
-            ours, theirs = sockets.pair()
-            pid, pidfd = process.clone3(0)
-            if pid == 0:
-                supervise(ours, from_plain(Groundwork, message["sandbox"]), hierarchies, Fault(*message["fault"]))
-            ours.close()
-            messages.send(client, {"sandbox": pid}, (theirs.fileno(),))
-            theirs.close()
-            children[pidfd] = pid
-            poll.register(pidfd, select.POLLIN)
+class _Launcher:
+    """Clients by the descriptors of their sockets, supervisors by their pidfds."""
+
+    def __init__(self, hierarchies: tuple[cgroup.Hierarchy, ...], identity: Message) -> None:
+        self.hierarchies = hierarchies
+        self.identity = identity
+        self.poll = select.poll()
+        self.clients: dict[int, Socket] = {}
+        self.children: dict[int, int] = {}
+        self.meeting_place: sharing.MeetingPlace | None = None
+
+    def serve(self, client: Socket) -> None:
+        """Until no client and no supervisor is left."""
+        self._add(client)
+        while self.clients or self.children:
+            for ready, _events in self.poll.poll():
+                if ready in self.children:
+                    self._collect(ready)
+                elif ready in self.clients:
+                    self._hear(self.clients[ready])
+                elif self.meeting_place is not None:
+                    self._add(sockets.accept(self.meeting_place.listening))
+        if self.meeting_place is not None:
+            self.meeting_place.leave()
+
+    def _add(self, client: Socket) -> None:
+        self.clients[client.fileno()] = client
+        self.poll.register(client.fileno(), select.POLLIN)
+
+    def _collect(self, pidfd: int) -> None:
+        self.poll.unregister(pidfd)
+        os.waitpid(self.children.pop(pidfd), 0)
+        os.close(pidfd)
+
+    def _hear(self, client: Socket) -> None:
+        message, _descriptors = messages.receive(client)
+        if message is None:
+            self.poll.unregister(client.fileno())
+            del self.clients[client.fileno()]
+            client.close()
+        elif "sandbox" in message:
+            self._start_supervisor(client, message)
+        elif "share" in message:
+            self._share()
+        elif "identity" in message:
+            messages.send(client, {"identity": self.identity})
+
+    def _share(self) -> None:
+        if self.meeting_place is None:
+            with contextlib.suppress(OSError):
+                self.meeting_place = sharing.open_meeting_place(STATE)
+            if self.meeting_place is not None:
+                self.poll.register(self.meeting_place.listening.fileno(), select.POLLIN)
+
+    def _start_supervisor(self, client: Socket, message: Message) -> None:
+        ours, theirs = sockets.pair()
+        pid, pidfd = process.clone3(0)
+        if pid == 0:
+            supervise(ours, from_plain(Groundwork, message["sandbox"]), self.hierarchies, Fault(*message["fault"]))
+        ours.close()
+        messages.send(client, {"sandbox": pid}, (theirs.fileno(),))
+        theirs.close()
+        self.children[pidfd] = pid
+        self.poll.register(pidfd, select.POLLIN)

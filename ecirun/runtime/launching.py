@@ -11,7 +11,7 @@ from ecirun.errors import HostUnsupported, LaunchFailed
 from ecirun.linux import sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, plain
-from ecirun.runtime import messages
+from ecirun.runtime import messages, sharing
 from ecirun.runtime.state import STATE
 
 # -I and -S: neither the environment nor site-packages' start-up files have a say, and it starts in half the time.
@@ -26,18 +26,23 @@ class Sandbox(NamedTuple):
 
 
 class Launcher:
-    """A launcher of this process's own. Not for several threads at once."""
+    """A launcher of this process's own, or for pods that outlive it the shared one. Not for several threads at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
+        self.shared = shared
         self.end: Socket | None = None
         self.pid = 0
         self._asked: list[Groundwork] = []
         self.fault = fault_from_environment()
 
     def start(self) -> None:
-        """Start the process, unless it runs. Raises HostUnsupported when there is no right to."""
-        if self.end is not None:
-            return
+        """Find it or start it, unless that is done. Raises HostUnsupported when there is no right to."""
+        if self.end is None and self.shared:
+            self.end = sharing.meet(STATE)
+        if self.end is None:
+            self._start_process()
+
+    def _start_process(self) -> None:
         try:
             os.makedirs(STATE, 0o700, exist_ok=True)
         except OSError as error:
@@ -49,6 +54,8 @@ class Launcher:
         self.pid = os.posix_spawn(sys.executable, argv, {}, file_actions=actions)
         os.close(null)
         theirs.close()
+        if self.shared:
+            messages.send(self.end, {"share": True})
 
     def ask(self, groundwork: Groundwork) -> None:
         """Have a sandbox made; it is taken later."""
@@ -77,11 +84,12 @@ class Launcher:
         return Sandbox(sockets.adopt(descriptors[0]), groundwork)
 
     def close(self) -> None:
-        """Let it end. Sandboxes that were not taken end too."""
+        """Let it end, and with it the sandboxes that were not taken. A shared one stays as long as it is needed."""
         if self.end is not None:
             self.end.close()
             self.end = None
-            os.waitpid(self.pid, 0)
+            if not self.shared:
+                os.waitpid(self.pid, 0)
 
 
 def fault_from_environment() -> tuple[str, str]:

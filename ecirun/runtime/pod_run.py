@@ -19,7 +19,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, ContainerPlan, Groundwork, PodPlan
-from ecirun.runtime import actions, container_process, joiner, life, messages, pod_steps, probes, shadow
+from ecirun.runtime import actions, container_process, eviction, life, messages, pod_steps, probes, shadow, spawning
 from ecirun.runtime.container_process import STREAMS, ContainerProcess
 from ecirun.runtime.container_run import LONGEST_TERMINATION_MESSAGE, ContainerRun, now
 from ecirun.runtime.logs import Capture, LogFile
@@ -36,10 +36,12 @@ SIDECAR_GRACE = 2.0  # Kubernetes leaves at least this much of the grace period 
 class Sandbox:
     """What a supervisor has made ahead: the bench, and one process that can become a container."""
 
-    def __init__(self, bench: Bench, groundwork: Groundwork, process: ContainerProcess, group: cgroup.Group | None) -> None:
+    def __init__(
+        self, bench: Bench, groundwork: Groundwork, process: ContainerProcess | None, group: cgroup.Group | None
+    ) -> None:
         self.bench = bench
         self.groundwork = groundwork
-        self.process: ContainerProcess | None = process
+        self.process = process
         self.group = group
 
 
@@ -57,6 +59,11 @@ class Request:
         names: list[str] = message["streams"]
         rest = descriptors[1:]
         self.streams = {name: rest[index * STREAMS : (index + 1) * STREAMS] for index, name in enumerate(names)}
+        rest = rest[len(names) * STREAMS :]
+        # Folders of the host, open; before them the one that holds the pod's scratch folder, which goes with the pod.
+        self.scratch_parent = rest[0] if message["scratch"] else -1
+        self.places: list[str] = message["places"]
+        self.place_mounts = rest[1:] if message["scratch"] else rest
 
 
 class PodRun:
@@ -96,12 +103,21 @@ class PodRun:
         """The pod's address; known once the pod's steps are taken."""
         return self._ip
 
+    @property
+    def pause(self) -> int:
+        """A pidfd of pause, -1 where processes are not shared."""
+        pause = self._sandbox.bench.pause
+        return pause.pidfd if pause else -1
+
     # The beginning.
 
     def begin(self) -> None:
         """Start the first container, and the pod's deadline."""
         if self.plan.active_deadline_seconds is not None:
             self.loop.after(self.plan.active_deadline_seconds, self._deadline)
+        limited = [volume for volume in self.plan.volumes if volume.kind == "directory" and volume.size is not None]
+        if limited:
+            eviction.Watch(self, limited)
         self.advance()
 
     def advance(self) -> None:
@@ -266,6 +282,8 @@ class PodRun:
         """The sidecars end when nothing else runs, the last that started first."""
         busy = [run for run in self.runs if run.is_busy]
         if not busy:
+            for run in self.runs:
+                run.will_not_start_again()
             self.loop.done = True
             return
         if all(run.plan.role == "sidecar" for run in busy):
@@ -341,6 +359,10 @@ class PodRun:
             return b""
         return b"\n".join(line.split(b" ", 3)[-1] for line in lines)
 
+    def volume_path(self, name: str) -> str:
+        """Where the volume is on the bench."""
+        return self._sandbox.bench.at("volumes", name)
+
     def read_termination_file(self, name: str) -> bytes:
         """What the container wrote into its termination log."""
         try:
@@ -369,7 +391,7 @@ class PodRun:
     def collect(self) -> None:
         """End what children are left when the pod has ended."""
         for pid, pidfd in self._children.items():
-            joiner.send_signal(pidfd, signal.SIGKILL)
+            spawning.send_signal(pidfd, signal.SIGKILL)
             os.waitpid(pid, 0)
 
     def signalled(self) -> list[ContainerRun]:
@@ -394,8 +416,11 @@ class PodRun:
 
     def phase(self) -> life.Phase:
         """The pod's phase."""
-        if self.ending in ("DeadlineExceeded", "Killed"):
+        if self.ending in ("DeadlineExceeded", "Evicted"):
             return "Failed"
+        if self.loop.done:
+            apps = [run.ended for run in self.runs if run.plan.role == "app"]
+            return "Succeeded" if all(ended is not None and ended["exit_code"] == 0 for ended in apps) else "Failed"
         return life.phase_of([_standing(run) for run in self.runs])
 
     def status(self) -> dict[str, Any]:
@@ -407,12 +432,14 @@ class PodRun:
             "namespace": self.plan.namespace,
             "uid": self.plan.uid,
             "phase": phase,
-            "reason": self.ending if self.ending == "DeadlineExceeded" else "",
+            "reason": self.ending if self.ending in ("DeadlineExceeded", "Evicted") else "",
             "message": self.ending_message,
             "started_at": self._started_at,
             "address": self.address,
             "supervisor": os.getpid(),
             "detached": self._request.detached,
+            "captured": not self._request.streams,
+            "exit_code": self.outcome().get("exited") if self.loop.done else None,
             "containers": [run.status() for run in self.runs],
         }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 from ecirun.linux import loopback, mount, process
-from ecirun.plan.model import POD_IP, ContainerPlan, File, PodPlan, Sysctl, Volume
-from ecirun.runtime import bridge, shadow
+from ecirun.plan.model import POD_IP, ContainerPlan, File, PodPlan, Sysctl
+from ecirun.runtime import bridge, pause, shadow
 from ecirun.runtime.container_steps import later_mounts
 from ecirun.runtime.host_sysctls import WriteHostSysctl
-from ecirun.runtime.sandbox_steps import SAFE, Bench, attach
+from ecirun.runtime.sandbox_steps import Bench, attach
 from ecirun.runtime.steps import Step
 from ecirun.runtime.sysctl_file import write_sysctl
+from ecirun.runtime.volume_steps import MakeVolume, open_volume
 
 
 class HostName:
@@ -56,24 +57,17 @@ class WriteSysctl:
         write_sysctl(bench.proc, self.sysctl)
 
 
-class MakeVolume:
-    """An emptyDir: gone with the pod."""
+class StartPause:
+    """The process that holds the PID namespace of containers that share their processes."""
 
-    name = "volumes"
-
-    def __init__(self, volume: Volume) -> None:
-        self.volume = volume
+    name = "pause"
 
     def describe(self) -> str:
-        return f"make emptyDir volume {self.volume.name}"
+        return "start pause, PID 1 of the pod's PID namespace"
 
     def run(self, bench: Bench) -> None:
-        path = bench.at("volumes", self.volume.name)
-        os.mkdir(path, 0o755)
-        options = {"mode": "0777"} if self.volume.gid is None else {"mode": "2777", "gid": str(self.volume.gid)}
-        if self.volume.size:
-            options["size"] = self.volume.size
-        attach(mount.new_filesystem("tmpfs", options, mount.attributes(("nodev",))), path)
+        bench.pause = pause.start()
+        attach(bench.pause.proc, bench.at("proc"))
 
 
 class WriteFile:
@@ -99,12 +93,14 @@ def pod_steps(plan: PodPlan) -> list[Step[Bench]]:
     """The steps, in order."""
     steps: list[Step[Bench]] = [HostName(plan.hostname)]
     if plan.network.mode == "bridge":
-        steps.append(bridge.Connect(plan.name))
+        steps.append(bridge.Connect(plan))
     elif "lo" not in plan.network.interfaces:
         steps.append(LoopbackDown())
+    if plan.share_process_namespace:
+        steps.append(StartPause())
     steps += [WriteHostSysctl(plan.name, sysctl) for sysctl in plan.sysctls if sysctl.scope == "host"]
     steps += [WriteSysctl(sysctl) for sysctl in plan.sysctls if sysctl.scope == "pod"]
-    steps += [MakeVolume(volume) for volume in plan.volumes]
+    steps += [MakeVolume(volume, plan.scratch) for volume in plan.volumes]
     steps += [WriteFile(file) for file in plan.files]
     steps += [shadow.WriteShadow(sysctl) for sysctl in plan.sysctls if sysctl.scope in shadow.SHADOWED]
     return steps
@@ -114,40 +110,35 @@ def open_mounts(bench: Bench, container: ContainerPlan, shadowed: tuple[str, ...
     """What a container's process is to attach, as descriptors of unattached mounts, by target."""
     mounts = {"/": _open_root(bench, container)}
     for entry in later_mounts(container):
-        if entry.source:
-            descriptor = mount.open_tree(_source(bench, entry.source))
-            mount.mount_setattr(descriptor, add=mount.attributes(entry.options), what=entry.target)
-            mounts[entry.target] = descriptor
+        kind, _, name = entry.source.partition(":")
+        if kind == "volume":
+            descriptor = open_volume(bench.at("volumes", name), entry)
+        elif entry.source:
+            descriptor = mount.open_tree(bench.at("files", name) if name else bench.at(kind))
+        else:
+            continue
+        mount.mount_setattr(descriptor, add=mount.attributes(entry.options), recursive=True, what=entry.target)
+        mounts[entry.target] = descriptor
     for path in shadowed:
         descriptor = mount.open_tree(bench.at("sysctl", path))
-        mount.mount_setattr(descriptor, add=SAFE | mount.MOUNT_ATTR_RDONLY, what=path)
+        mount.mount_setattr(descriptor, add=mount.SAFE | mount.MOUNT_ATTR_RDONLY, what=path)
         mounts[shadow.key_of(path)] = descriptor
     return mounts
 
 
-def _source(bench: Bench, source: str) -> str:
-    kind, _, name = source.partition(":")
-    return bench.at({"file": "files", "volume": "volumes"}.get(kind, kind), name) if name else bench.at(kind)
-
-
 def _open_root(bench: Bench, container: ContainerPlan) -> int:
-    root = container.root
-    if not root.overlay:
-        descriptor = mount.open_tree(root.path)
-        mount.mount_setattr(descriptor, add=mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_RDONLY, what=root.path)
+    path = bench.places[container.root.path]
+    if not container.root.overlay:
+        descriptor = mount.open_tree(path)
+        mount.mount_setattr(descriptor, add=mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_RDONLY, what=container.root.path)
         return descriptor
     # The upper layer must be attached while overlayfs takes it, and only then.
     attach(mount.new_filesystem("tmpfs", {"mode": "0755"}, mount.MOUNT_ATTR_NODEV), bench.at("overlay"))
     try:
-        lower = os.open(root.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         upper, work = bench.at("overlay", "upper"), bench.at("overlay", "work")
         os.mkdir(upper, 0o755)
         os.mkdir(work, 0o755)
-        # By descriptor: a comma or a colon in the store's path would mean something else to overlayfs.
-        layers = {"lowerdir": f"/proc/self/fd/{lower}", "upperdir": upper, "workdir": work}
-        try:
-            return mount.new_filesystem("overlay", layers, mount.MOUNT_ATTR_NODEV)
-        finally:
-            os.close(lower)
+        layers = {"lowerdir": path, "upperdir": upper, "workdir": work}
+        return mount.new_filesystem("overlay", layers, mount.MOUNT_ATTR_NODEV)
     finally:
         mount.umount2(bench.at("overlay"), mount.MNT_DETACH)

@@ -10,15 +10,13 @@ import fcntl
 import os
 
 from ecirun.linux import cgroup, loopback, mount, process
-from ecirun.runtime.state import STATE, PodFolder, draft
+from ecirun.runtime.pause import Pause
+from ecirun.runtime.state import BENCH, STATE, PodFolder, draft
 from ecirun.runtime.steps import Step
 
-# In a supervisor's own mount namespace the bench is mounted over the state folder, and the state folder on the bench.
-BENCH = STATE
 STATE_ON_BENCH = f"{BENCH}/state"
 
 POD_NAMESPACES = process.CLONE_NEWNET | process.CLONE_NEWIPC | process.CLONE_NEWUTS
-SAFE = mount.attributes(("nosuid", "nodev", "noexec"))
 CGROUP_PARENT = "ecirun"
 
 
@@ -29,10 +27,12 @@ class Bench:
         self.path = BENCH
         self.host_network = host_network  # a descriptor of the host's network namespace
         self.folder: PodFolder | None = None  # the pod's, in the state folder
+        self.pause: Pause | None = None  # where the containers share their processes
         self.proc = -1  # a procfs that nothing else can see, for the pod's sysctls
         self.group: cgroup.Group | None = None
         self.group_lock = -1
         self.address = ""  # of the pod on the bridge, once it has one
+        self.places: dict[str, str] = {}  # where folders of the host that the client opened are on the bench
 
     def at(self, *parts: str) -> str:
         """A path on the bench."""
@@ -52,7 +52,7 @@ class Workbench:
         state = mount.open_tree(STATE)
         tmpfs = mount.new_filesystem("tmpfs", {"mode": "0700", "size": "16m"}, mount.attributes(("nosuid", "nodev")))
         attach(tmpfs, bench.path)
-        for folder in ("empty", "files", "mqueue", "overlay", "shm", "stage", "state", "sysctl", "volumes"):
+        for folder in ("empty", "files", "mqueue", "overlay", "places", "proc", "shm", "stage", "state", "sysctl", "volumes"):
             os.mkdir(bench.at(folder), 0o755)
         attach(state, STATE_ON_BENCH)
 
@@ -79,7 +79,7 @@ class Namespaces:
 
     def run(self, bench: Bench) -> None:
         process.unshare(POD_NAMESPACES)
-        bench.proc = mount.new_filesystem("proc", {}, SAFE)
+        bench.proc = mount.new_filesystem("proc", {}, mount.SAFE)
 
 
 class LoopbackUp:
@@ -103,8 +103,8 @@ class SharedMounts:
         return "make the pod's /dev/shm (64 MiB) and message queues"
 
     def run(self, bench: Bench) -> None:
-        attach(mount.new_filesystem("tmpfs", {"mode": "1777", "size": "65536k"}, SAFE, source="shm"), bench.at("shm"))
-        attach(mount.new_filesystem("mqueue", {}, SAFE), bench.at("mqueue"))
+        attach(mount.new_filesystem("tmpfs", {"mode": "1777", "size": "65536k"}, mount.SAFE, source="shm"), bench.at("shm"))
+        attach(mount.new_filesystem("mqueue", {}, mount.SAFE), bench.at("mqueue"))
 
 
 class ControlGroup:
@@ -163,6 +163,14 @@ def sweep_groups(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
 def sandbox_steps(hierarchies: tuple[cgroup.Hierarchy, ...]) -> list[Step[Bench]]:
     """The steps of a sandbox, in order."""
     return [Workbench(), StateFolder(), Namespaces(), LoopbackUp(), SharedMounts(), ControlGroup(hierarchies)]
+
+
+def attach_places(bench: Bench, paths: list[str], mounts: tuple[int, ...]) -> None:
+    """Attach the folders of the host that the client opened."""
+    for number, (path, descriptor) in enumerate(zip(paths, mounts, strict=True)):
+        bench.places[path] = bench.at("places", str(number))
+        os.mkdir(bench.places[path], 0o755)
+        attach(descriptor, bench.places[path])
 
 
 def attach(descriptor: int, path: str) -> None:

@@ -73,7 +73,7 @@ def _cover(bench: stage_steps.Bench, directory: str, missing: list[str]) -> None
     real = openat2.open_in_root(bench.root, directory, os.O_RDONLY | os.O_DIRECTORY)
     entries = [(name, os.stat(name, dir_fd=real, follow_symlinks=False).st_mode) for name in os.listdir(real)]
     originals = [(name, mount.open_tree(name, dir_fd=real, recursive=True)) for name, _mode in entries]
-    cover = mount.new_filesystem("tmpfs", {"mode": "0555", "size": "1m"}, mount.attributes(("nosuid", "nodev", "noexec")))
+    cover = mount.new_filesystem("tmpfs", {"mode": "0555", "size": "1m"}, mount.SAFE)
     mount.move_mount(cover, real, directory)
     for name, mode in entries:
         _placeholder(cover, name, is_directory=mode & 0o170000 == 0o040000)

@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 
 from ecirun.errors import LaunchFailed
 from ecirun.linux import credentials, mount, openat2, process
+from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, Mount
-from ecirun.runtime.sandbox_steps import BENCH, attach
+from ecirun.runtime.sandbox_steps import attach
+from ecirun.runtime.state import BENCH
 from ecirun.runtime.steps import Step
 
 STAGE = f"{BENCH}/stage"
@@ -33,13 +35,17 @@ class Bench:
     """What a container's steps hand to each other.
 
     `root` is the directory that the mounts are made in: the stage, then the container's root. `mounts` are the unattached
-    mounts that the supervisor sent, by target; `on_terminal` takes the other end of a terminal that a step opens.
+    mounts that the supervisor sent, by target; `on_terminal` takes the other end of a terminal that a step opens. `pause` is a
+    pidfd of pause and `supervisor` the socket, both only where processes are shared.
     """
 
     def __init__(self) -> None:
         self.root = -1
         self.mounts: dict[str, int] = {}
         self.on_terminal: Callable[[int], None] = os.close
+        self.pause = -1
+        self.supervisor: Socket | None = None
+        self.terminal = -1
         self.program = ""
 
 
@@ -80,16 +86,18 @@ class KernelMount:
 
     name = "kernel-mounts"
 
-    def __init__(self, entry: Mount) -> None:
+    def __init__(self, entry: Mount, *, shared_processes: bool) -> None:
         self.mount = entry
+        # A procfs shows the PID namespace of whoever mounts it; that of shared processes is pause's.
+        self.source = entry.source or ("proc" if entry.type == "proc" and shared_processes else "")
 
     def describe(self) -> str:
         return describe_mount(self.mount)
 
     def run(self, bench: Bench) -> None:
         flags = mount.attributes(self.mount.options)
-        if self.mount.source:
-            descriptor = mount.open_tree(f"{BENCH}/{self.mount.source}")
+        if self.source:
+            descriptor = mount.open_tree(f"{BENCH}/{self.source}")
             mount.mount_setattr(descriptor, add=flags, what=self.mount.target)
         else:
             descriptor = mount.new_filesystem(self.mount.type, self.mount.data, flags)
@@ -205,10 +213,14 @@ def stage_steps(groundwork: Groundwork) -> list[Step[Bench]]:
     """The steps, in order."""
     staged = staged_mounts(groundwork.mounts)
     first = [entry for entry in staged if entry.target in TOPS]
-    steps: list[Step[Bench]] = [OwnSession(), Stage(), *(KernelMount(entry) for entry in first)]
+
+    def made(entry: Mount) -> KernelMount:
+        return KernelMount(entry, shared_processes=groundwork.shared_processes)
+
+    steps: list[Step[Bench]] = [OwnSession(), Stage(), *(made(entry) for entry in first)]
     if any(entry.target == "/dev" for entry in first):
         steps.append(BindDevices(groundwork.devices))
-    steps += [KernelMount(entry) for entry in staged if entry not in first]
+    steps += [made(entry) for entry in staged if entry not in first]
     return [*steps, ReadOnlyPaths(groundwork.read_only_paths), MaskPaths(groundwork.masked_paths), LeaveHost()]
 
 
@@ -236,10 +248,7 @@ def attach_in_root(root: int, descriptor: int, entry: Mount) -> None:
         try:
             target = openat2.open_in_root(root, entry.target)
         except FileNotFoundError:
-            if entry.type == "file":
-                make_file(root, entry.target)
-            else:
-                make_directory(root, entry.target)
+            make_place(root, entry.target, descriptor)
             target = openat2.open_in_root(root, entry.target)
         try:
             mount.move_mount(descriptor, target, entry.target)
@@ -247,6 +256,14 @@ def attach_in_root(root: int, descriptor: int, entry: Mount) -> None:
             os.close(target)
     finally:
         os.close(descriptor)
+
+
+def make_place(root: int, path: str, mounted: int) -> None:
+    """Make a mount point for what the descriptor `mounted` refers to: a directory for a directory, a file for all else."""
+    if stat.S_ISDIR(os.fstat(mounted).st_mode):
+        make_directory(root, path)
+    else:
+        make_file(root, path)
 
 
 def make_directory(root: int, path: str) -> None:

@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 from ecirun.errors import HostUnsupported, PodNameTaken
 
 STATE = "/run/ecirun"
+# In a supervisor's own mount namespace the bench is mounted over the state folder, and the state folder on the bench.
+BENCH = STATE
+CONTROL = "control.sock"
 ENDED = ("Succeeded", "Failed")
 
 

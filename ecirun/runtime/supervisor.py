@@ -16,26 +16,27 @@ their PID namespaces; the next ecirun command cleans up after it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import signal
 
 from ecirun.errors import EcirunError
-from ecirun.linux import cgroup, process, sockets
+from ecirun.linux import cgroup, mount, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, from_plain
-from ecirun.runtime import bridge, container_process, host_sysctls, messages
+from ecirun.runtime import bridge, container_process, host_sysctls, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.loop import Loop
 from ecirun.runtime.messages import Message
+from ecirun.runtime.names import NameServer
 from ecirun.runtime.pod_run import PodRun, Request, Sandbox, discard
 from ecirun.runtime.pod_steps import pod_steps
-from ecirun.runtime.sandbox_steps import STATE_ON_BENCH, Bench, remove_group, sandbox_steps
+from ecirun.runtime.sandbox_steps import STATE_ON_BENCH, Bench, attach_places, remove_group, sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
+from ecirun.runtime.state import CONTROL
 from ecirun.runtime.steps import Fault, run_steps
-
-CONTROL = "control.sock"
 
 
 def supervise(client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.Hierarchy, ...], fault: Fault) -> None:
@@ -74,6 +75,7 @@ class _Supervisor:
         self.plan: PodPlan | None = None
         self.detached = False
         self.waiting: list[Socket] = []
+        self.scratch_parent = -1
 
     def run(self) -> None:
         """The whole life."""
@@ -98,6 +100,9 @@ class _Supervisor:
     def _make_sandbox(self) -> Sandbox:
         run_steps(sandbox_steps(self.hierarchies), self.bench, fault=self.fault)
         self.control = self._listen()
+        if self.groundwork.shared_processes:
+            # Its procfs is that of pause, which is a process of the pod's: there is none yet.
+            return Sandbox(self.bench, self.groundwork, None, None)
         child = container_process.start(self.groundwork, self.fault)
         group = None
         if self.bench.group is not None:
@@ -115,6 +120,9 @@ class _Supervisor:
         assert folder is not None
         folder.take_name(plan.name)
         self.plan = plan
+        process.set_title(f"ecirun-supervisor {plan.name}")
+        self.scratch_parent = request.scratch_parent
+        attach_places(self.bench, request.places, request.place_mounts)
         say = None
         if request.verbose:
             say = self._say
@@ -123,6 +131,8 @@ class _Supervisor:
             for staged in stage_steps(self.groundwork):
                 say(staged.describe())
         run_steps(pod_steps(plan), self.bench, say, request.fault)
+        if plan.network.mode == "bridge":
+            NameServer(self.loop, f"{STATE_ON_BENCH}/{bridge.FOLDER}")
         pod = PodRun(plan, request, sandbox, folder, self.loop, self.client)
         pod.begin()
         # The first container's process is at work meanwhile.
@@ -190,7 +200,7 @@ class _Supervisor:
             run.execute(request, descriptors)
             return
         status = sockets.adopt(os.dup(descriptors[0]))
-        messages.send(status, {"error": "NotRunning", "message": run, "hint": "", "step": "exec"})
+        messages.send(status, {"error": "NotRunning", "message": run, "hint": f"see `ecirun inspect {pod.plan.name}`"})
         status.close()
 
     def _running(self, pod: PodRun, name: str) -> ContainerRun | str:
@@ -203,7 +213,12 @@ class _Supervisor:
 
     def _clean_up(self, sandbox: Sandbox | None, last: Message | None) -> None:
         """Give back what the host lent, and only then say how it ended."""
+        if self.bench.pause is not None:
+            spawning.send_signal(self.bench.pause.pidfd, signal.SIGKILL)
+            os.waitpid(self.bench.pause.pid, 0)
         self._release()
+        if self.scratch_parent >= 0 and self.plan is not None:
+            self._remove_scratch(self.plan.scratch)
         folder = self.bench.folder
         keeps_folder = self.detached and last is not None and "exited" in last
         if folder is not None and self.plan is not None and not keeps_folder:
@@ -217,6 +232,14 @@ class _Supervisor:
         if sandbox is not None and sandbox.process is not None:
             discard(sandbox.process)
         remove_group(self.bench.group)
+
+    def _remove_scratch(self, path: str) -> None:
+        from ecirun.linux.tree import remove_tree
+
+        for place in self.bench.places.values():
+            mount.umount2(place, mount.MNT_DETACH)
+        with contextlib.suppress(OSError):
+            remove_tree(self.scratch_parent, os.path.basename(path))
 
     def _release(self) -> None:
         plan = self.plan

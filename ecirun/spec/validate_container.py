@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from ecirun.spec import names
-from ecirun.spec.effects import report_effectless, report_environment, report_resources
+from ecirun.spec.effects import report_effectless, report_resources
 from ecirun.spec.findings import Findings
 from ecirun.spec.validate_field import Values, one_of, port_number, require
 from ecirun.spec.validate_security import validate_security_context
@@ -44,10 +44,7 @@ def validate_containers(
         # Init containers run one after the other, so each may use the same port of the host.
         _validate_host_ports(findings, container, where, set() if init else host_ports)
         _validate_life(findings, container, where, around, init=init)
-        acted_on_elsewhere = ("env", "envFrom")
-        others = {key: value for key, value in container.items() if key not in acted_on_elsewhere}
-        report_effectless(findings, others, "Container", where)
-        report_environment(findings, container, where)
+        report_effectless(findings, container, "Container", where)
         report_resources(findings, container.get("resources", {}), f"{where}.resources")
 
 

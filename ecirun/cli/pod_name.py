@@ -1,0 +1,46 @@
+"""The name of a pod on the command line, which the shell can complete."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import CompletionItem
+
+from ecirun.runtime import state
+
+
+class PodName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
+    """The name of a pod of this machine."""
+
+    name = "pod"
+
+    def shell_complete(self, _context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The pods whose names begin so."""
+        return [CompletionItem(name) for name in state.names() if name.startswith(incomplete)]
+
+
+class ContainerName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
+    """The name of a container of the pod that the command names."""
+
+    name = "container"
+
+    def shell_complete(self, context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The pod's containers whose names begin so."""
+        record = state.read(state.STATE, context.params.get("pod") or "")
+        containers = record.state.get("containers", ()) if record else ()
+        return [CompletionItem(entry["name"]) for entry in containers if entry["name"].startswith(incomplete)]
+
+
+def container_named(record: state.PodRecord, name: str) -> str:
+    """The container of that name, or the first. Raises PodNotFound with the names that there are."""
+    from ecirun.errors import PodNotFound
+
+    entries = record.state.get("containers", ())
+    apps = [entry["name"] for entry in entries if entry["role"] == "app"]
+    there = [entry["name"] for entry in entries]
+    if not name and apps:
+        return str(apps[0])
+    if name in there:
+        return name
+    raise PodNotFound(
+        f'Can\'t find container "{name}" in pod "{record.name}"', hint="choose one of: " + (", ".join(there) or "none yet")
+    )

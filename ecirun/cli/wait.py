@@ -1,0 +1,33 @@
+"""`ecirun wait`: until pods have ended."""
+
+from __future__ import annotations
+
+import click
+
+from ecirun.cli.pod_name import PodName
+from ecirun.errors import NotRunning
+from ecirun.runtime import control, messages
+
+
+@click.command("wait")
+@click.argument("pods", metavar="POD...", nargs=-1, required=True, type=PodName())
+def command(pods: tuple[str, ...]) -> int:
+    """Wait until each POD has ended, and print its exit code, or `lost` when its supervisor was killed."""
+    for pod in pods:
+        control.find(pod)
+    for pod in pods:
+        try:
+            end = control.connect(pod)
+        except NotRunning:
+            click.echo(_recorded(pod))
+            continue
+        messages.send(end, {"wait": True})
+        ended = control.wait(end)
+        control.until_gone(end)
+        click.echo(ended["exited"] if ended and "exited" in ended else _recorded(pod))
+    return 0
+
+
+def _recorded(pod: str) -> str:
+    code = control.find(pod).state.get("exit_code")
+    return "lost" if code is None else str(code)

@@ -1,0 +1,108 @@
+"""Talking to a pod that runs already, through the control socket in its folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from ecirun.errors import LaunchFailed, NotRunning, PodNotFound
+from ecirun.linux import sockets
+from ecirun.linux.sockets import Socket
+from ecirun.runtime import messages, state
+from ecirun.runtime.client import Outcome, raise_error
+from ecirun.runtime.messages import Message
+from ecirun.runtime.relay import Relay
+
+
+def find(name: str, root: str = state.STATE) -> state.PodRecord:
+    """The pod of that name. Raises PodNotFound."""
+    record = state.read(root, name) if "/" not in name and not name.startswith(".") else None
+    if record is None:
+        there = ", ".join(state.names(root))
+        raise PodNotFound(
+            f'Can\'t find pod "{name}"', hint=f"choose one of: {there}" if there else "start one with `ecirun run -d`"
+        )
+    return record
+
+
+def connect(name: str, root: str = state.STATE) -> Socket:
+    """A connection to the pod's supervisor. Raises PodNotFound or NotRunning."""
+    record = find(name, root)
+    try:
+        folder = os.open(f"{root}/{name}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return sockets.connect(folder, state.CONTROL)
+        finally:
+            os.close(folder)
+    except OSError:
+        phase = "lost" if record.lost else record.state.get("phase", "ended").lower()
+        raise NotRunning(f'Can\'t reach pod "{name}": it has ended ({phase})', hint=f"see `ecirun inspect {name}`") from None
+
+
+def begin_exec(end: Socket, request: Message, streams: tuple[int, int, int]) -> Socket:
+    """Ask for a program in a container; what becomes of it is heard at the socket that is returned."""
+    status, theirs = sockets.pair()
+    messages.send(end, {"exec": request}, (theirs.fileno(), *streams))
+    theirs.close()
+    return status
+
+
+class ForegroundExec:
+    """A program in a running container, with this process's streams."""
+
+    def __init__(self, end: Socket, request: Message, *, stdin: bool) -> None:
+        self.supervisor = end
+        self.request = request
+        self.stdin = stdin
+        self.last: Message | None = None
+
+    def run(self) -> Outcome:
+        """Execute and wait. Raises an EcirunError when the program did not run."""
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        status = begin_exec(self.supervisor, self.request, (0 if self.stdin else null, 1, 2))
+        os.close(null)
+        with Relay(status, self._on_message, self._on_signal) as self.relay:
+            self.relay.run()
+        if self.last is None:
+            raise LaunchFailed("Can't say how the program ended: its pod ended first", hint="see `ecirun ps`")
+        if "error" in self.last:
+            raise_error(self.last)
+        return Outcome(self.last["exited"], self.last["signal"])
+
+    def _on_message(self, message: Message, descriptors: tuple[int, ...]) -> bool:
+        if "terminal" in message:
+            self.relay.open_terminal(descriptors[0], stdin=self.stdin)
+        elif "exited" in message or "error" in message:
+            self.last = message
+            return True
+        return False
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        messages.send(self.relay.end, {"signal": int(number)})
+
+
+def stop(end: Socket, grace: float | None, on_end: Callable[[Message], None] | None = None) -> None:
+    """Stop the pod and wait for its end; `grace` in seconds, None for the pod's own."""
+    messages.send(end, {"stop": grace, "wait": True})
+    message = wait(end)
+    if on_end and message is not None:
+        on_end(message)
+
+
+def until_gone(end: Socket) -> None:
+    """Wait until the supervisor's process has ended, and with it its lock."""
+    while messages.receive(end)[0] is not None:
+        pass
+    end.close()
+
+
+def wait(end: Socket) -> Message | None:
+    """Wait for the pod's end (the request must have been sent); None when its supervisor died."""
+    while True:
+        message, _descriptors = messages.receive(end)
+        if message is None:
+            return None
+        if "ended" in message:
+            ended: Message = message["ended"]
+            return ended

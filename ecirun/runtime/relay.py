@@ -1,0 +1,101 @@
+"""What a command in the foreground does while something runs: pass signals, a terminal and messages on, until the last one."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+
+from ecirun.linux.sockets import Socket
+from ecirun.runtime import messages
+from ecirun.runtime.messages import Message
+from ecirun.runtime.prefix import Prefixer
+from ecirun.runtime.terminal import Terminal
+
+FORWARDED = (signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCONT)
+HANDLED = (*FORWARDED, signal.SIGINT, signal.SIGTERM, signal.SIGWINCH)
+
+
+class Relay:
+    """Serves one socket. `on_message` gets each message and tells whether it was the last, `on_signal` each signal."""
+
+    def __init__(
+        self,
+        end: Socket,
+        on_message: Callable[[Message, tuple[int, ...]], bool],
+        on_signal: Callable[[signal.Signals], None],
+    ) -> None:
+        self.end = end
+        self.on_message = on_message
+        self.on_signal = on_signal
+        self.terminal: Terminal | None = None
+        self.prefixers: list[Prefixer] = []
+        self._deadline: tuple[float, Callable[[], None]] | None = None
+
+    def __enter__(self) -> Relay:
+        """From here on signals are the relay's."""
+        self._wake, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._previous = signal.set_wakeup_fd(self._wake_write)
+        self._old = {number: signal.signal(number, _noted) for number in HANDLED}
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        if self.terminal:
+            self.terminal.restore()
+        self.end.close()
+        signal.set_wakeup_fd(self._previous)
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+        os.close(self._wake)
+        os.close(self._wake_write)
+
+    def at(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back once, that much later."""
+        self._deadline = time.monotonic() + seconds, callback
+
+    def open_terminal(self, descriptor: int, *, stdin: bool) -> None:
+        """Join this process's terminal with the container's."""
+        self.terminal = Terminal(descriptor, stdin=stdin)
+
+    def run(self) -> None:
+        """Until the last message, or the end of the socket."""
+        while not self._turn():
+            pass
+        if self.terminal:
+            self.terminal.drain()
+        for prefixer in self.prefixers:
+            while prefixer.show():
+                pass
+
+    def _turn(self) -> bool:
+        reading = [self.end.fileno(), self._wake, *(entry.read_end for entry in self.prefixers)]
+        reading += self.terminal.readable() if self.terminal else []
+        ready, _, _ = select.select(reading, self.terminal.writable() if self.terminal else [], [], self._patience())
+        if self._deadline and self._deadline[0] <= time.monotonic():
+            callback, self._deadline = self._deadline[1], None
+            callback()
+        if self.terminal:
+            self.terminal.serve(set(ready))
+        self.prefixers = [entry for entry in self.prefixers if entry.read_end not in ready or entry.show()]
+        if self._wake in ready:
+            for number in os.read(self._wake, 512):
+                self._signalled(signal.Signals(number))
+        if self.end.fileno() not in ready:
+            return False
+        message, descriptors = messages.receive(self.end)
+        return message is None or self.on_message(message, descriptors)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        if number != signal.SIGWINCH:
+            self.on_signal(number)
+        elif self.terminal:
+            self.terminal.resize()
+
+    def _patience(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline[0] - time.monotonic())
+
+
+def _noted(_number: int, _frame: object) -> None:
+    """The wakeup descriptor carries the number; the handler only keeps Python from dying of it."""
