@@ -94,8 +94,13 @@ def test_sys_is_read_only(in_pod):
 
 
 def test_the_kubelets_files(in_pod):
-    result = in_pod("cat /etc/hostname; hostname; head -n 2 /etc/hosts; cat /etc/resolv.conf; echo end > /dev/termination-log")
-    assert result == (0, "test\ntest\n# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n", "")
+    result = in_pod("cat /etc/hostname; hostname; cat /etc/hosts; echo end > /dev/termination-log")
+    hosts = (
+        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+        "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
+        "127.0.0.1\ttest\n"
+    )
+    assert result == (0, f"test\ntest\n{hosts}", "")
 
 
 def test_the_host_name_is_the_specs_or_the_pods_cut_short(in_pod):
