@@ -1,3 +1,89 @@
-"""ecirun: run a Kubernetes pod as Alibaba Cloud Elastic Container Instance would, on any Linux machine."""
+"""ecirun: run a Kubernetes pod as Alibaba Cloud Elastic Container Instance would, on any Linux machine.
+
+    import ecirun
+
+    with ecirun.run("pod.yaml") as pod:
+        result = pod.exec(["ip", "link", "set", "lo", "down"], timeout=5)
+        assert "Operation not permitted" in result.stderr
+
+`load` and `loads` read pods, `pod` makes one, `check` judges, `plan` shows the effective security context, `run` runs,
+`attach` finds a pod that runs already. Everything is imported when it is first used: importing ecirun costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ecirun.api.judging import check as check
+    from ecirun.api.judging import plan as plan
+    from ecirun.api.pods import Pod as Pod
+    from ecirun.api.pods import load as load
+    from ecirun.api.pods import loads as loads
+    from ecirun.api.pods import pod as pod
+    from ecirun.api.result import ExecFailed as ExecFailed
+    from ecirun.api.result import ExecTimeout as ExecTimeout
+    from ecirun.api.result import Result as Result
+    from ecirun.api.running import ExecStream as ExecStream
+    from ecirun.api.running import RunningPod as RunningPod
+    from ecirun.api.running import attach as attach
+    from ecirun.api.running import run as run
+    from ecirun.errors import CommandNotExecutable as CommandNotExecutable
+    from ecirun.errors import CommandNotFound as CommandNotFound
+    from ecirun.errors import EcirunError as EcirunError
+    from ecirun.errors import HostUnsupported as HostUnsupported
+    from ecirun.errors import ImageNotFound as ImageNotFound
+    from ecirun.errors import LaunchFailed as LaunchFailed
+    from ecirun.errors import NotRunning as NotRunning
+    from ecirun.errors import PodNotFound as PodNotFound
+    from ecirun.errors import PodRefused as PodRefused
+    from ecirun.errors import SpecUnreadable as SpecUnreadable
+    from ecirun.plan.model import PodPlan as PodPlan
+    from ecirun.spec.finding import Finding as Finding
 
 __version__ = "0.1.0"
+
+# The modules of the public names.
+_PLACES = {
+    "CommandNotExecutable": "ecirun.errors",
+    "CommandNotFound": "ecirun.errors",
+    "EcirunError": "ecirun.errors",
+    "ExecFailed": "ecirun.api.result",
+    "ExecStream": "ecirun.api.running",
+    "ExecTimeout": "ecirun.api.result",
+    "Finding": "ecirun.spec.finding",
+    "HostUnsupported": "ecirun.errors",
+    "ImageNotFound": "ecirun.errors",
+    "LaunchFailed": "ecirun.errors",
+    "NotRunning": "ecirun.errors",
+    "Pod": "ecirun.api.pods",
+    "PodNotFound": "ecirun.errors",
+    "PodPlan": "ecirun.plan.model",
+    "PodRefused": "ecirun.errors",
+    "Result": "ecirun.api.result",
+    "RunningPod": "ecirun.api.running",
+    "SpecUnreadable": "ecirun.errors",
+    "attach": "ecirun.api.running",
+    "check": "ecirun.api.judging",
+    "load": "ecirun.api.pods",
+    "loads": "ecirun.api.pods",
+    "plan": "ecirun.api.judging",
+    "pod": "ecirun.api.pods",
+    "run": "ecirun.api.running",
+}
+
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

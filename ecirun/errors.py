@@ -22,6 +22,8 @@ Only `ecirun.cli` turns an exception into an exit code.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class EcirunError(Exception):
     """An expected failure: a sentence for the user, and what to do about it.
@@ -35,6 +37,9 @@ class EcirunError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n    hint: {self.hint}" if self.hint else self.message
 
 
 class UsageError(EcirunError):
@@ -54,7 +59,11 @@ class NoPod(SpecUnreadable):
 
 
 class PodRefused(EcirunError):
-    """The pod has findings of severity error. The report of the findings is printed beside it."""
+    """The pod has findings of severity error; `findings` are all that was found, warnings too."""
+
+    def __init__(self, message: str, *, hint: str = "", findings: Sequence[object] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
 
 
 class PolicyUnreadable(EcirunError):

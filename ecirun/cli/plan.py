@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from ecirun.api.planning import plan_pod
 from ecirun.cli import options as shared
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
-from ecirun.cli.planning import plan_pod
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.policy.load import load_policy

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
+from ecirun.api.planning import new_uid, plan_pod
 from ecirun.cli import options as shared
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
-from ecirun.cli.planning import new_uid, plan_pod
 from ecirun.cli.status_file import StatusFile
 from ecirun.errors import EcirunError, UsageError
 from ecirun.image.store import default_store
@@ -20,7 +20,8 @@ from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
 from ecirun.plan.mounts import usual_groundwork
 from ecirun.policy.load import Policy, load_policy
-from ecirun.runtime import state
+from ecirun.runtime import client, state
+from ecirun.runtime.client import Reservation
 from ecirun.runtime.launching import Launcher
 
 LONGEST = 1_000_000_000  # seconds; some 30 years, and well within what poll(2) takes
@@ -98,13 +99,16 @@ def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> i
         launcher.start()
         launcher.ask(usual_groundwork(policy))
     try:
-        return _run_with(launcher, policy, context, given, status)
+        with Reservation(launcher, usual_groundwork(policy)) as reservation:
+            return _run_with(reservation, policy, context, given, status)
     finally:
         launcher.close()
         state.remove_if_empty()
 
 
-def _run_with(launcher: Launcher, policy: Policy, context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
+def _run_with(
+    reservation: Reservation, policy: Policy, context: click.Context, given: dict[str, Any], status: StatusFile
+) -> int:
     say = shared.speaker(quiet=given["quiet"])
     beside = Beside()
     pod = admitted_pod(given["spec"], given, policy, beside.learn, say_warnings=not given["quiet"])
@@ -126,13 +130,23 @@ def _run_with(launcher: Launcher, policy: Policy, context: click.Context, given:
     )
     claims = claims_of(given["volume"])
     must_run = not given["dry_run"]
-    plan = plan_pod(pod, policy, options, store, objects=beside.objects, claims=claims, must_run=must_run, say=say)
+    plan = plan_pod(
+        pod,
+        policy,
+        options,
+        store,
+        objects=beside.objects,
+        claims=claims,
+        must_run=must_run,
+        say=say,
+        look=reservation.probe if reservation.launcher.ready else None,
+    )
     for warning in plan.warnings:
         say(f"warning: {warning}")
     if given["dry_run"]:
         return _describe(plan, stdin=given["stdin"])
     status.phase = "launch"
-    return _launch(launcher, plan, given, status, say)
+    return _launch(reservation, plan, given, status, say)
 
 
 def _describe(plan: PodPlan, *, stdin: bool) -> int:
@@ -143,8 +157,10 @@ def _describe(plan: PodPlan, *, stdin: bool) -> int:
     return 0
 
 
-def _launch(launcher: Launcher, plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]) -> int:
-    from ecirun.runtime import client, lost, privileges
+def _launch(
+    reservation: Reservation, plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]
+) -> int:
+    from ecirun.runtime import lost, privileges
 
     privileges.check_privileges(plan)
     lost.clean_up_lost_pods(lambda text: say(f"warning: {text}"))
@@ -157,10 +173,10 @@ def _launch(launcher: Launcher, plan: PodPlan, given: dict[str, Any], status: St
         log_limit=given["log_max"] * 2**20,
     )
     if given["detach"]:
-        client.launch_detached(launcher, plan, how, say)
+        client.launch_detached(reservation, plan, how, say)
         status.write(phase="running", pod=plan.name)
         click.echo(plan.name)
         return 0
-    outcome = client.ForegroundPod(launcher, plan, how, say).run()
+    outcome = client.ForegroundPod(reservation, plan, how, say).run()
     status.write(phase="exited", pod=plan.name, exit_code=outcome.exit_code, signal=outcome.signal, timed_out=outcome.timed_out)
     return outcome.exit_code

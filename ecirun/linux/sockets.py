@@ -56,17 +56,23 @@ def adopt(descriptor: int) -> Socket:
     return Socket(_socket.AF_UNIX, _TYPE, fileno=descriptor)
 
 
-def send(end: Socket, data: bytes, descriptors: tuple[int, ...] = ()) -> None:
-    """Send one message. Raises OSError (BrokenPipeError when the other end is closed)."""
+def send(end: Socket, data: bytes, descriptors: tuple[int, ...] = (), *, now: bool = False) -> None:
+    """Send one message. Raises OSError (BrokenPipeError when the other end is closed, with `now` BlockingIOError when it is
+    not read).
+    """
     beside = (
         [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(descriptors)}i", *descriptors))] if descriptors else []
     )
-    end.sendmsg([data], beside, _socket.MSG_NOSIGNAL)
+    end.sendmsg([data], beside, _socket.MSG_NOSIGNAL | (_socket.MSG_DONTWAIT if now else 0))
 
 
-def receive(end: Socket) -> tuple[bytes, tuple[int, ...]]:
-    """The next message and its descriptors, close-on-exec; empty when the other end is closed."""
-    data, beside, _flags, _sender = end.recvmsg(LARGEST, _ROOM, _socket.MSG_CMSG_CLOEXEC)
+def receive(end: Socket, *, now: bool = False) -> tuple[bytes, tuple[int, ...]]:
+    """The next message and its descriptors, close-on-exec; empty when the other end is closed.
+
+    With `now` it raises BlockingIOError when there is none.
+    """
+    flags = _socket.MSG_CMSG_CLOEXEC | (_socket.MSG_DONTWAIT if now else 0)
+    data, beside, _flags, _sender = end.recvmsg(LARGEST, _ROOM, flags)
     found: tuple[int, ...] = ()
     for _level, _kind, packed in beside:
         found += struct.unpack(f"{len(packed) // 4}i", packed)

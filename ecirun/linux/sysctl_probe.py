@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ecirun.linux import mount, openat2, process
 
+# Per path below /proc/sys: "writable", "read-only" or "absent" in fresh namespaces, and the host's value or None.
+Seen = dict[str, tuple[str, str | None]]
 
-def probe(paths: Sequence[str]) -> dict[str, tuple[str, str | None]]:
-    """Per path below /proc/sys: ("writable"|"read-only"|"absent" in fresh namespaces, the host's value or None).
 
-    Raises OSError when this process may not create the namespaces.
-    """
+def probe(paths: Sequence[str]) -> Seen:
+    """Look from a process of its own. Raises OSError when this process may not create the namespaces."""
     host = {path: host_value(path) for path in paths}
     fresh = _in_fresh_namespaces(paths)
     return {path: (fresh[path], host[path]) for path in paths}
 
 
 def host_value(path: str) -> str | None:
-    """The host's value of a key as text, None when there is no such key; a key that cannot be read is empty."""
+    """This namespace's value of a key as text, None when there is no such key; a key that cannot be read is empty."""
     try:
         with open(f"/proc/sys/{path}", "rb") as file:
             return file.read(65536).decode("ascii", "replace").strip()
@@ -35,12 +35,18 @@ def host_value(path: str) -> str | None:
         return ""
 
 
+def look(proc: int, paths: Iterable[str]) -> dict[str, str]:
+    """What the namespaces of the procfs `proc` make of the keys."""
+    return {path: _state(proc, path) for path in paths}
+
+
 def _in_fresh_namespaces(paths: Sequence[str]) -> dict[str, str]:
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            os.write(write_end, json.dumps(_look(paths)).encode())
+            process.unshare(process.CLONE_NEWNET | process.CLONE_NEWIPC)
+            os.write(write_end, json.dumps(look(mount.new_filesystem("proc", {}, mount.SAFE), paths)).encode())
         except OSError as error:
             os.write(write_end, json.dumps({"errno": error.errno}).encode())
         finally:
@@ -53,12 +59,6 @@ def _in_fresh_namespaces(paths: Sequence[str]) -> dict[str, str]:
     if "errno" in seen:
         raise OSError(int(seen["errno"]), os.strerror(int(seen["errno"])), "fresh namespaces")
     return seen
-
-
-def _look(paths: Sequence[str]) -> dict[str, str]:
-    process.unshare(process.CLONE_NEWNET | process.CLONE_NEWIPC)
-    proc = mount.new_filesystem("proc", {}, mount.attributes(("nosuid", "nodev", "noexec")))
-    return {path: _state(proc, path) for path in paths}
 
 
 def _state(proc: int, path: str) -> str:

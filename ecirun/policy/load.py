@@ -85,7 +85,18 @@ def policy_names() -> tuple[str, ...]:
 
 def load_policy(name_or_file: str = DEFAULT) -> Policy:
     """The policy of that name, or in that file. Raises PolicyUnreadable."""
+    if _is_ours(name_or_file):
+        return _our_policy(name_or_file)
     return _policy(_table(name_or_file, ()), name_or_file)
+
+
+def _is_ours(name_or_file: str) -> bool:
+    return "/" not in name_or_file and not name_or_file.endswith(".toml")
+
+
+@cache
+def _our_policy(name: str) -> Policy:
+    return _policy(_table(name, ()), name)
 
 
 def _table(name_or_file: str, extending: tuple[str, ...]) -> dict[str, Any]:
@@ -123,7 +134,7 @@ def _parsed(name_or_file: str) -> dict[str, Any]:
 
 def _text(name_or_file: str) -> str:
     path = name_or_file
-    if "/" not in name_or_file and not name_or_file.endswith(".toml"):
+    if _is_ours(name_or_file):
         path = os.path.join(DATA, f"{name_or_file}.toml")
         if not os.path.exists(path):
             raise PolicyUnreadable(

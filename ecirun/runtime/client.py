@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ecirun import errors
-from ecirun.plan.model import PodPlan
+from ecirun.plan.model import Groundwork, PodPlan
 from ecirun.runtime import messages
-from ecirun.runtime.launching import Launcher, Sandbox
+from ecirun.runtime.launching import Sandbox
 from ecirun.runtime.messages import Message
 from ecirun.runtime.places import Places
 from ecirun.runtime.prefix import Prefixer
@@ -50,13 +50,59 @@ def raise_error(message: Message) -> None:
     raise kind(message["message"], hint=message["hint"])
 
 
-def launch(launcher: Launcher, plan: PodPlan, options: Options, streams: dict[str, list[int]]) -> tuple[Sandbox, Places]:
+class HasSandboxes(Protocol):
+    """A launcher, or what stands before one."""
+
+    fault: tuple[str, str]
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is started."""
+        ...
+
+    def take(self, groundwork: Groundwork) -> Sandbox:
+        """A sandbox with that groundwork."""
+        ...
+
+
+class Reservation:
+    """A sandbox for a pod whose plan is not made yet: it is asked about sysctls meanwhile. `with` gives it back if unused."""
+
+    def __init__(self, launcher: HasSandboxes, usual: Groundwork) -> None:
+        self.launcher = launcher
+        self.usual = usual
+        self._sandbox: Sandbox | None = None
+
+    def __enter__(self) -> Reservation:
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        if self._sandbox is not None:
+            self._sandbox.end.close()
+
+    def probe(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:
+        """What its namespaces make of sysctls. Raises OSError or LaunchFailed."""
+        if self._sandbox is None:
+            self._sandbox = self.launcher.take(self.usual)
+        return self._sandbox.probe(paths)
+
+    def take(self, groundwork: Groundwork) -> Sandbox:
+        """The sandbox, for a pod that begins with that groundwork. Raises LaunchFailed."""
+        held, self._sandbox = self._sandbox, None
+        if held is not None and held.groundwork == groundwork:
+            return held
+        if held is not None:
+            held.end.close()
+        return self.launcher.take(groundwork)
+
+
+def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: dict[str, list[int]]) -> tuple[Sandbox, Places]:
     """Hand the plan to a supervisor. What is heard of it comes through the sandbox's end. Raises LaunchFailed.
 
     `streams` are this process's descriptors for containers whose output does not go to a log. Of the places the scratch
     folder is the supervisor's from here on, but the caller removes it when the supervisor could not.
     """
-    sandbox = launcher.take(plan.all_containers[0].groundwork())
+    sandbox = reservation.take(plan.all_containers[0].groundwork())
     try:
         places = Places(plan)
     except errors.EcirunError:
@@ -66,7 +112,7 @@ def launch(launcher: Launcher, plan: PodPlan, options: Options, streams: dict[st
         "detached": options.detached,
         "verbose": options.verbose,
         "log_limit": options.log_limit,
-        "fault": launcher.fault,
+        "fault": reservation.launcher.fault,
         "keeps_joiners": options.keeps_joiners,
         "streams": list(streams),
         "places": list(places.mounts),
@@ -83,8 +129,8 @@ def launch(launcher: Launcher, plan: PodPlan, options: Options, streams: dict[st
 class ForegroundPod:
     """A pod whose life is bound to this process."""
 
-    def __init__(self, launcher: Launcher, plan: PodPlan, options: Options, say: Callable[[str], None]) -> None:
-        self.launcher = launcher
+    def __init__(self, reservation: Reservation, plan: PodPlan, options: Options, say: Callable[[str], None]) -> None:
+        self.reservation = reservation
         self.plan = plan
         self.options = options
         self.say = say
@@ -97,7 +143,7 @@ class ForegroundPod:
         prefixers: list[Prefixer] = []
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         streams = {container.name: self._streams(container.name, null, prefixers) for container in self.plan.all_containers}
-        sandbox, places = launch(self.launcher, self.plan, self.options, streams)
+        sandbox, places = launch(self.reservation, self.plan, self.options, streams)
         os.close(null)
         for prefixer in prefixers:
             prefixer.handed_over()
@@ -162,9 +208,9 @@ class ForegroundPod:
         return Outcome(self.last["exited"], self.last["signal"], self.timed_out)
 
 
-def launch_detached(launcher: Launcher, plan: PodPlan, options: Options, say: Callable[[str], None]) -> None:
+def launch_detached(reservation: Reservation, plan: PodPlan, options: Options, say: Callable[[str], None]) -> None:
     """Launch and return when the first container runs; the pod stays. Raises an EcirunError when it did not start."""
-    sandbox, places = launch(launcher, plan, options, {})
+    sandbox, places = launch(reservation, plan, options, {})
     try:
         while True:
             message, _descriptors = messages.receive(sandbox.end)

@@ -162,6 +162,11 @@ class ContainerRun:
             return False
         return limits.oom_kills(self.group) > self._oom_kills
 
+    def drain(self) -> None:
+        """Log what it has written up to now."""
+        if self._capture:
+            self._capture.drain()
+
     def _let_go(self) -> None:
         """Its process is gone: nothing that served it is needed any more."""
         assert self.process is not None
@@ -232,7 +237,7 @@ class ContainerRun:
         """Run a further program in it; `descriptors` are where its end is told, and its streams."""
         spare, self.joiner = self.joiner, None
         used = spare or self.new_joiner()
-        request = {"env": self.plan.command.env, **request}
+        request = {**request, "env": {**self.plan.command.env, **request.get("more_env", {})}}
         messages.send(used.end, self.pod.with_address(request), descriptors)
         used.end.close()
         if self.pod.keeps_joiners:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -23,6 +24,14 @@ class Sandbox(NamedTuple):
 
     end: Socket
     groundwork: Groundwork
+
+    def probe(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:
+        """What its fresh namespaces make of sysctls, as `linux.sysctl_probe.probe` tells it. Raises OSError."""
+        messages.send(self.end, {"probe": paths})
+        message, _descriptors = messages.receive(self.end)
+        if message is None or "seen" not in message:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM), "fresh namespaces")
+        return {path: (state, value) for path, (state, value) in message["seen"].items()}
 
 
 class Launcher:
@@ -83,12 +92,22 @@ class Launcher:
             raise LaunchFailed(why, step="launcher", hint="run ecirun as root with CAP_SYS_ADMIN, in docker with --privileged")
         return Sandbox(sockets.adopt(descriptors[0]), groundwork)
 
-    def close(self) -> None:
+    @property
+    def ready(self) -> bool:
+        """Whether it is started."""
+        return self.end is not None
+
+    @property
+    def asked(self) -> int:
+        """How many sandboxes are asked for and not taken."""
+        return len(self._asked)
+
+    def close(self, *, wait: bool = True) -> None:
         """Let it end, and with it the sandboxes that were not taken. A shared one stays as long as it is needed."""
         if self.end is not None:
             self.end.close()
             self.end = None
-            if not self.shared:
+            if wait and not self.shared:
                 os.waitpid(self.pid, 0)
 
 

@@ -17,6 +17,7 @@ from ecirun.runtime.loop import Loop
 
 LONGEST = 16384
 CHUNK = 65536
+MOST_TURNS = 64  # a pipe holds 1 MiB at most; who fills it faster than it is read shall not hold us up
 
 
 class LogFile:
@@ -122,11 +123,17 @@ class Capture:
     def finish(self) -> None:
         """The container has ended: read what it wrote, and do not wait for others that still hold its pipes."""
         self.handed_over()
+        self.drain()
         for descriptor in list(self.open):
-            while descriptor in self.open and self._read(descriptor):
-                pass
             self._close(descriptor)
         self.log.close()
+
+    def drain(self) -> None:
+        """Read what has been written up to now."""
+        for descriptor in list(self.open):
+            for _turn in range(MOST_TURNS):
+                if descriptor not in self.open or not self._read(descriptor):
+                    break
 
     def _read(self, descriptor: int) -> bool:
         try:

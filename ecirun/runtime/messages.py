@@ -33,6 +33,28 @@ def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
     return (json.loads(data) if data else None), descriptors
 
 
+def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+    """Send one message to a reader that may not be interested: what it does not take now is dropped."""
+    try:
+        sockets.send(end, json.dumps(message).encode(), descriptors, now=True)
+    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+        pass
+
+
+def receive_now(end: Socket) -> Message | None:
+    """The next message, if there is one already; empty when the other end is closed."""
+    try:
+        data, descriptors = sockets.receive(end, now=True)
+    except BlockingIOError:
+        return None
+    except ConnectionResetError:
+        return {}
+    for descriptor in descriptors:
+        os.close(descriptor)
+    message: Message = json.loads(data) if data else {}
+    return message
+
+
 def in_memory(data: bytes) -> int:
     """A descriptor of a file that exists only in memory and holds `data`."""
     descriptor = os.memfd_create("ecirun", os.MFD_CLOEXEC)

@@ -65,6 +65,12 @@ class Places:
             os.close(descriptor)
         self.mounts = {}
 
+    def forget(self) -> None:
+        """The scratch folder is the supervisor's."""
+        if self.parent >= 0:
+            os.close(self.parent)
+            self.parent = -1
+
     def remove_scratch(self) -> None:
         """Nobody has taken over the scratch folder."""
         if self.parent >= 0:

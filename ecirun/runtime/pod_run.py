@@ -402,7 +402,7 @@ class PodRun:
 
     def tell(self, message: Message, descriptors: tuple[int, ...] = ()) -> None:
         """Something for the client that launched the pod."""
-        messages.send(self.client, message, descriptors)
+        messages.offer(self.client, message, descriptors)
 
     def note(self, text: str) -> None:
         """Something that its user should know."""
@@ -413,6 +413,11 @@ class PodRun:
         if text not in self._warned:
             self._warned.add(text)
             self.tell({"warning": text})
+
+    def drain(self) -> None:
+        """Log what containers have written up to now."""
+        for run in self.runs:
+            run.drain()
 
     def phase(self) -> life.Phase:
         """The pod's phase."""

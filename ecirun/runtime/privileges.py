@@ -12,13 +12,18 @@ from ecirun.policy.capabilities import NAMES, NUMBERS
 NEEDED = ("NET_ADMIN", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN")
 
 
-def check_privileges(plan: PodPlan) -> None:
-    """Raises HostUnsupported when this process cannot launch the plan, naming what is missing."""
+def check_root() -> None:
+    """Raises HostUnsupported when this process is not root."""
     if os.geteuid() != 0:
         raise HostUnsupported(
             f"Can't run a pod as uid {os.geteuid()}: it needs root",
             hint="run it with sudo, or in a container with --privileged",
         )
+
+
+def check_privileges(plan: PodPlan) -> None:
+    """Raises HostUnsupported when this process cannot launch the plan, naming what is missing."""
+    check_root()
     masks = proc.status_masks()
     missing = [name for name in NEEDED if not masks["CapEff"] >> NUMBERS[name] & 1]
     if missing:

@@ -23,7 +23,7 @@ import os
 import signal
 
 from ecirun.errors import EcirunError
-from ecirun.linux import cgroup, mount, process, sockets
+from ecirun.linux import cgroup, mount, process, sockets, sysctl_probe
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, from_plain
 from ecirun.runtime import bridge, container_process, host_sysctls, messages, spawning
@@ -76,6 +76,9 @@ class _Supervisor:
         self.detached = False
         self.waiting: list[Socket] = []
         self.scratch_parent = -1
+        self.pod: PodRun | None = None
+        self.captured = False  # whether the pod's client has its output from the logs
+        self.forgotten = False
 
     def run(self) -> None:
         """The whole life."""
@@ -86,6 +89,9 @@ class _Supervisor:
         except (OSError, EcirunError) as error:
             failed = error
         message, descriptors = messages.receive(self.client)
+        while message is not None and "probe" in message:
+            messages.send(self.client, {"seen": self._look(message["probe"])} if failed is None else {})
+            message, descriptors = messages.receive(self.client)
         last: Message | None = None
         if message is not None:
             try:
@@ -109,6 +115,16 @@ class _Supervisor:
             group = cgroup.child(self.bench.group, "0")
             cgroup.add(group, child.pid)
         return Sandbox(self.bench, self.groundwork, child, group)
+
+    def _look(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:
+        """What the sandbox's namespaces make of sysctls, and the host's values."""
+        fresh = sysctl_probe.look(self.bench.proc, paths)
+        own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        process.setns(self.bench.host_network, process.CLONE_NEWNET)
+        host = {path: sysctl_probe.host_value(path) for path in paths}
+        process.setns(own, process.CLONE_NEWNET)
+        os.close(own)
+        return {path: (fresh[path], host[path]) for path in paths}
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
         if sandbox.process is not None:
@@ -134,6 +150,8 @@ class _Supervisor:
         if plan.network.mode == "bridge":
             NameServer(self.loop, f"{STATE_ON_BENCH}/{bridge.FOLDER}")
         pod = PodRun(plan, request, sandbox, folder, self.loop, self.client)
+        self.pod = pod
+        self.captured = not request.streams and not request.detached
         pod.begin()
         # The first container's process is at work meanwhile.
         folder.write("plan.json", text.decode())
@@ -191,8 +209,13 @@ class _Supervisor:
                 run.signal(message["signal"])
         elif "stop" in message:
             pod.stop(message["stop"])
+        elif "status" in message:
+            pod.drain()
+            messages.offer(end, {"status": pod.status()})
         if "wait" in message:
             self.waiting.append(end)
+        if "forget" in message:
+            self.forgotten = True
 
     def _execute(self, pod: PodRun, request: Message, descriptors: tuple[int, ...]) -> None:
         run = self._running(pod, request.pop("container", ""))
@@ -219,19 +242,39 @@ class _Supervisor:
         self._release()
         if self.scratch_parent >= 0 and self.plan is not None:
             self._remove_scratch(self.plan.scratch)
+        for end in self.waiting:
+            messages.offer(end, {"ended": last})
         folder = self.bench.folder
-        keeps_folder = self.detached and last is not None and "exited" in last
-        if folder is not None and self.plan is not None and not keeps_folder:
+        if folder is not None and self.plan is not None and not self.keeps_folder(last):
+            if self.captured and last is not None and not self.forgotten:
+                self._stay_for_questions(last)
             folder.give_up_name()
-        if last is not None:
-            for end in (self.client, *self.waiting):
-                messages.send(end, {"ended": last})
+        if last is not None and not self.captured:
+            messages.send(self.client, {"ended": last})
+        self.client.close()
         # The rest is of no interest to anybody, and nobody shall wait for it.
-        if folder is not None and not keeps_folder:
+        if folder is not None and not self.keeps_folder(last):
             folder.remove()
         if sandbox is not None and sandbox.process is not None:
             discard(sandbox.process)
         remove_group(self.bench.group)
+
+    def keeps_folder(self, last: Message | None) -> bool:
+        """Whether the pod's folder stays: a detached pod that has run is remembered until it is removed."""
+        return self.detached and last is not None and "exited" in last
+
+    def _stay_for_questions(self, last: Message) -> None:
+        """The client may still ask for the logs and the state of a pod that has ended."""
+        if not messages.send(self.client, {"ended": last}):
+            return
+        while True:
+            message, descriptors = messages.receive(self.client)
+            if message is None or "forget" in message:
+                return
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if "status" in message and self.pod is not None:
+                messages.offer(self.client, {"status": self.pod.status()})
 
     def _remove_scratch(self, path: str) -> None:
         from ecirun.linux.tree import remove_tree

@@ -16,6 +16,8 @@ from ecirun.policy.load import Policy
 from ecirun.spec.pod import Pod
 from ecirun.spec.sysctl_name import canonical, proc_path
 
+Probe = Callable[[list[str]], Mapping[str, tuple[str, str | None]]]
+
 
 def plan_pod(
     pod: Pod,
@@ -27,14 +29,18 @@ def plan_pod(
     claims: Mapping[str, str],
     must_run: bool,
     say: Callable[[str], None],
+    look: Probe | None = None,
 ) -> PodPlan:
-    """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed."""
+    """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed.
+
+    `look` tells what fresh namespaces make of sysctls; without it a process is forked to find out.
+    """
     chosen_container(pod, options.container)
     references = dict.fromkeys(container.image for container in (*pod.init_containers, *pod.containers))
     references |= {volume.options.get("reference", ""): None for volume in pod.volumes if volume.source == "image"}
     facts = Facts(
         images={reference: _image(reference, store, must_run=must_run, say=say) for reference in references},
-        sysctls=sysctl_facts(pod),
+        sysctls=sysctl_facts(pod, look),
         objects=objects,
         claims=claims,
         host_dns=_host_dns(),
@@ -57,7 +63,7 @@ def _host_dns() -> str:
         return ""
 
 
-def sysctl_facts(pod: Pod) -> SysctlFacts | None:
+def sysctl_facts(pod: Pod, look: Probe | None) -> SysctlFacts | None:
     """What this kernel makes of the pod's sysctls; None where it may not be asked."""
     # Whether eth0 exists is up to the launch; every interface of a fresh namespace has the keys that lo has there.
     paths = [proc_path(canonical(entry.name)) for entry in pod.security_context.sysctls]
@@ -69,7 +75,7 @@ def sysctl_facts(pod: Pod) -> SysctlFacts | None:
     from ecirun.linux.sysctl_probe import probe
 
     try:
-        seen = probe(list(asked.values()))
+        seen = (look or probe)(list(asked.values()))
     except OSError:
         return None
     return {path: SysctlFact(*seen[looked_at]) for path, looked_at in asked.items()}  # type: ignore[arg-type]
