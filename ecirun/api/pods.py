@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ecirun.errors import SpecUnreadable
@@ -109,9 +110,22 @@ def pod(
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
-def one_pod(source: Source | Pod, **options: Any) -> Pod:
-    """The first pod of a source."""
-    return source if isinstance(source, Pod) else load(source, **options)[0]
+def one_pod(source: Source | Pod, *, beside: Iterable[Source] = ()) -> Pod:
+    """The first pod of a source. A file that many tests name is read once, as long as it stays the same."""
+    if isinstance(source, Pod):
+        return source
+    if isinstance(source, Mapping) or beside or os.fspath(source).startswith(EXAMPLE):
+        return load(source, beside=beside)[0]
+    try:
+        status = os.stat(source)
+    except (OSError, ValueError):
+        return load(source)[0]
+    return _first_of_file(os.fspath(source), (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=64)
+def _first_of_file(name: str, _stamp: tuple[int, int, int]) -> Pod:
+    return load(name)[0]
 
 
 def _shown(source: Source) -> str:

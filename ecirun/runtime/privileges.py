@@ -21,8 +21,8 @@ def check_root() -> None:
         )
 
 
-def check_privileges(plan: PodPlan) -> None:
-    """Raises HostUnsupported when this process cannot launch the plan, naming what is missing."""
+def check_host() -> None:
+    """Raises HostUnsupported when this process lacks what every launch needs."""
     check_root()
     masks = proc.status_masks()
     missing = [name for name in NEEDED if not masks["CapEff"] >> NUMBERS[name] & 1]
@@ -30,6 +30,12 @@ def check_privileges(plan: PodPlan) -> None:
         raise HostUnsupported(
             f"Can't run a pod: this process lacks {_listed(missing)}", hint=f"in docker, add --privileged or {_flags(missing)}"
         )
+
+
+def check_privileges(plan: PodPlan) -> None:
+    """Raises HostUnsupported when this process cannot launch the plan, naming what is missing."""
+    check_host()
+    masks = proc.status_masks()
     for container in plan.all_containers:
         granted = int(container.capabilities.bounding.mask, 16)
         lacking = granted & ~masks["CapBnd"]
