@@ -1,7 +1,8 @@
 """Capability sets, ids and no_new_privs of this process.
 
-python-prctl serves the plain prctl calls. Capabilities go by number through ctypes: python-prctl drops only those that its
-build headers knew by name, and a newer kernel has more (capabilities(7), /proc/sys/kernel/cap_last_cap).
+python-prctl serves the plain prctl calls, by its own extension module: its Python half makes objects of all that prctl can
+do, which every supervisor would hold. Capabilities go by number through ctypes: python-prctl drops only those that its build
+headers knew by name, and a newer kernel has more (capabilities(7), /proc/sys/kernel/cap_last_cap).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 
-import prctl
+import _prctl
 
 from ecirun.linux.libc import SYS_capset, libc, os_error, syscall
 
@@ -21,6 +22,10 @@ CAP_SYS_ADMIN = 21
 
 # include/uapi/linux/prctl.h
 PR_CAPBSET_DROP = 24
+PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
+PR_SET_NO_NEW_PRIVS = 38
+PR_SET_PDEATHSIG = 1
 
 libc.prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
 
@@ -62,19 +67,19 @@ def drop_bounding_set(keep: int) -> None:
 
 def keep_capabilities_over_setuid(keep: bool) -> None:
     """PR_SET_KEEPCAPS: whether permitted capabilities survive leaving uid 0."""
-    prctl.set_keepcaps(keep)
+    _prctl.prctl(PR_SET_KEEPCAPS, keep)
 
 
 def set_no_new_privs() -> None:
     """PR_SET_NO_NEW_PRIVS: no set-uid program and no file capability gives privilege from here on."""
-    prctl.set_no_new_privs(1)
+    _prctl.prctl(PR_SET_NO_NEW_PRIVS, True)
 
 
 def set_parent_death_signal(number: int) -> None:
     """PR_SET_PDEATHSIG; the kernel forgets it whenever credentials change."""
-    prctl.set_pdeathsig(number)
+    _prctl.prctl(PR_SET_PDEATHSIG, number)
 
 
 def set_dumpable(dumpable: bool) -> None:
     """PR_SET_DUMPABLE: whether others may ptrace this process and read its /proc files."""
-    prctl.set_dumpable(dumpable)
+    _prctl.prctl(PR_SET_DUMPABLE, dumpable)

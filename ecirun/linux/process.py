@@ -6,7 +6,7 @@ import ctypes
 import errno
 import signal
 
-import prctl
+import _prctl
 
 from ecirun.linux.libc import SYS_clone3, SYS_close_range, SYS_keyctl, libc, os_error, syscall
 
@@ -24,6 +24,9 @@ CLONE_PIDFD = 0x00001000
 
 # include/uapi/linux/close_range.h
 CLOSE_RANGE_CLOEXEC = 4
+
+# include/uapi/linux/prctl.h
+PR_SET_NAME = 15
 
 # include/uapi/linux/keyctl.h
 KEYCTL_JOIN_SESSION_KEYRING = 1
@@ -134,4 +137,4 @@ def set_title(title: str) -> None:
     start, end = int(fields[45]), int(fields[46])
     text = title.encode()[: end - start - 1]
     ctypes.memmove(start, text + bytes(end - start - len(text)), end - start)
-    prctl.set_name(title.rpartition("/")[2][:15])
+    _prctl.prctl(PR_SET_NAME, title.rpartition("/")[2][:15])

@@ -18,6 +18,10 @@ POD_IP = "\0podIP\0"
 
 HIDDEN = "(secret)"
 
+CLUSTER_DOMAIN = "cluster.local"
+# Where pods on the bridge ask for each other's names; see ecirun.runtime.names.
+NAME_SERVER = "127.0.0.11"
+
 
 class User(NamedTuple):
     """The uid, its name in the image's passwd, and the field or file that decided."""

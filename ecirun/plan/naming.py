@@ -8,12 +8,9 @@ internal/cri/server/sandbox_run_linux.go (parseDNSOptions).
 from __future__ import annotations
 
 from ecirun.errors import LaunchFailed
-from ecirun.plan.model import Network
+from ecirun.plan.model import CLUSTER_DOMAIN, NAME_SERVER, Network
 from ecirun.spec.pod import Pod
 
-CLUSTER_DOMAIN = "cluster.local"
-# Where pods on the bridge ask for each other's names; see ecirun.runtime.names.
-NAME_SERVER = "127.0.0.11"
 MOST_NAME_SERVERS = 3
 MOST_SEARCHES = 32
 MOST_SEARCH_CHARACTERS = 2048

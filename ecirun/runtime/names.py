@@ -13,7 +13,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 
-from ecirun.plan.naming import CLUSTER_DOMAIN, NAME_SERVER
+from ecirun.plan.model import CLUSTER_DOMAIN, NAME_SERVER
 from ecirun.runtime.loop import Loop
 
 PORT = 53
