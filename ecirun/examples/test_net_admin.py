@@ -1,4 +1,4 @@
-"""What NET_ADMIN gates, tested as ECI would have it. Copy this file, put your pod in the place of the example, and run pytest."""
+"""What NET_ADMIN gates, tested as ECI would have it. Copy this file, put your own pod into it, and run pytest."""
 
 import pytest
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 MOST_ATTEMPTS = 1000  # of killing a group that forks while it is killed
-WANTED = ("cpu", "cpuacct", "devices", "memory", "pids")
+WANTED = ("cpu", "memory", "pids")
 
 
 class Hierarchy(NamedTuple):
@@ -59,7 +59,9 @@ def hierarchies() -> tuple[Hierarchy, ...]:
             path = next((path for names, path in own.items() if options & set(names.split(","))), "/")
             hierarchy = Hierarchy(_below(point, root, path), frozenset(controllers), 1, point)
         if (hierarchy.controllers or hierarchy.version == 2) and os.access(hierarchy.folder, os.W_OK):
-            found.setdefault(",".join(sorted(hierarchy.controllers)) or "2", hierarchy)
+            found.setdefault(",".join(sorted(hierarchy.controllers)), hierarchy)
+    if len(found) > 1:
+        found.pop("", None)  # a version 2 without these controllers, beside version 1 with them, is of no use
     return tuple(found.values())
 
 
@@ -105,7 +107,7 @@ def _words(path: str) -> set[str]:
 
 
 def create(where: Iterable[Hierarchy], path: str) -> Group:
-    """A new group at `path` (of one or more parts) in every hierarchy; parents are made. Raises OSError."""
+    """A new group at `path` in every hierarchy; parents are made. Raises OSError."""
     folders: dict[str, str] = {}
     for hierarchy in where:
         folder = f"{hierarchy.folder}/{path}"
@@ -117,27 +119,17 @@ def create(where: Iterable[Hierarchy], path: str) -> Group:
     return Group(folders)
 
 
-def child(group: Group, name: str) -> Group:
-    """A new group below `group`, which itself must hold no process."""
-    if "2" in group.folders:
-        enable(group.folders["2"], (name for name in group.folders if name != "2" and group.version_2(name)))
-    folders = {key: f"{folder}/{name}" for key, folder in group.folders.items()}
-    for place in dict.fromkeys(folders.values()):
-        os.mkdir(place, 0o755)
-    return Group(folders)
-
-
 def _make(hierarchy: Hierarchy, folder: str) -> None:
-    parent = os.path.dirname(folder)
     while True:
-        try:
-            os.makedirs(parent, 0o755, exist_ok=True)
-            if hierarchy.version == 2 and parent != hierarchy.folder:
-                enable(parent, hierarchy.controllers)
+        with contextlib.suppress(FileNotFoundError):
             os.mkdir(folder, 0o755)
-        except FileNotFoundError:
-            continue  # Somebody else's last group below the parent went, and the parent with it.
-        return
+            return
+        # The parent is not there, or somebody else's last group below it has just gone, and the parent with it.
+        parent = os.path.dirname(folder)
+        with contextlib.suppress(FileNotFoundError):
+            os.makedirs(parent, 0o755, exist_ok=True)
+            if hierarchy.version == 2:
+                enable(parent, hierarchy.controllers)
 
 
 def enable(folder: str, controllers: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from ecirun.errors import HostUnsupported, LaunchFailed
 from ecirun.linux import netlink, process
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import names
-from ecirun.runtime.sandbox_steps import STATE_ON_BENCH, Bench
+from ecirun.runtime.sandbox_steps import Bench
 from ecirun.runtime.state import locked
 
 BRIDGE = "ecirun0"
@@ -37,7 +37,7 @@ class Connect:
         return f"connect eth0 to the host's bridge {BRIDGE}"
 
     def run(self, bench: Bench) -> None:
-        folder = f"{STATE_ON_BENCH}/{FOLDER}"
+        folder = f"{bench.state}/{FOLDER}"
         with locked(folder):
             bench.address = _take_address(folder, self.plan)
             problem = _in_child(lambda: _connect(bench, self.plan.name))

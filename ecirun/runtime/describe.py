@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecirun.linux import cgroup
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import shadow
 from ecirun.runtime.container_steps import container_steps
@@ -16,7 +15,7 @@ from ecirun.runtime.stage_steps import stage_steps
 def all_steps(plan: PodPlan, *, stdin: bool) -> Iterator[str]:
     """One line for each step, in the order of the launch: the process of the first container is made ahead."""
     several = len(plan.all_containers) > 1
-    for step in sandbox_steps(cgroup.hierarchies()):
+    for step in sandbox_steps():
         yield step.describe()
     for number, container in enumerate(plan.all_containers):
         where = f"[{container.name}] " if several else ""

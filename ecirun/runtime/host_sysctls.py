@@ -15,7 +15,7 @@ from typing import Any
 from ecirun.errors import LaunchFailed
 from ecirun.linux import mount, openat2, process
 from ecirun.plan.model import Sysctl
-from ecirun.runtime.sandbox_steps import STATE_ON_BENCH, Bench
+from ecirun.runtime.sandbox_steps import Bench
 from ecirun.runtime.state import locked, write_file
 from ecirun.runtime.sysctl_file import write_sysctl
 
@@ -38,7 +38,7 @@ class WriteHostSysctl:
         own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         process.setns(bench.host_network, process.CLONE_NEWNET)
         try:
-            self._write(f"{STATE_ON_BENCH}/{FOLDER}")
+            self._write(f"{bench.state}/{FOLDER}")
         finally:
             process.setns(own, process.CLONE_NEWNET)
             os.close(own)

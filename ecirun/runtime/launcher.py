@@ -19,13 +19,12 @@ import os
 import select
 import signal
 
-from ecirun.linux import cgroup, mount, process, sockets
+from ecirun.errors import EcirunError
+from ecirun.linux import cgroup, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, from_plain
-from ecirun.runtime import messages, sharing
+from ecirun.runtime import groups, messages, private_tree, sharing
 from ecirun.runtime.messages import Message
-from ecirun.runtime.sandbox_steps import sweep_groups
-from ecirun.runtime.state import STATE
 from ecirun.runtime.steps import Fault
 from ecirun.runtime.supervisor import supervise
 
@@ -43,33 +42,18 @@ def main(descriptor: int) -> None:
     process.set_title("ecirun-launcher")
     hierarchies = cgroup.hierarchies()
     try:
-        make_host_read_only(hierarchies)
-        sweep_groups(hierarchies)
+        private_tree.enter(hierarchies)
+        groups.sweep(hierarchies)
     except OSError as error:
         messages.send(client, {"error": f"Can't set up the launcher: {error.strerror} ({error.filename})"})
+        return
+    except EcirunError as error:
+        messages.send(client, {"error": error.message})
         return
     # What is there now is there for good: nothing of it need be looked at, and copied for that, in a supervisor.
     gc.disable()
     gc.freeze()
     _Launcher(hierarchies, identity).serve(client)
-
-
-def make_host_read_only(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
-    """A mount namespace that follows the host's but in which only the state folder and the control groups can be written."""
-    process.unshare(process.CLONE_NEWNS)
-    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    mount.mount_setattr(root, propagation=mount.MS_SLAVE, recursive=True, what="/")
-    state = mount.open_tree(STATE)
-    mount.mount_setattr(root, add=mount.MOUNT_ATTR_RDONLY, recursive=True, what="/")
-    os.close(root)
-    target = os.open(STATE, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    mount.move_mount(state, target, STATE)
-    os.close(target)
-    os.close(state)
-    for hierarchy in hierarchies:
-        point = os.open(hierarchy.mount, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        mount.mount_setattr(point, remove=mount.MOUNT_ATTR_RDONLY, what=hierarchy.mount)
-        os.close(point)
 
 
 class _Launcher:
@@ -122,7 +106,7 @@ class _Launcher:
     def _share(self) -> None:
         if self.meeting_place is None:
             with contextlib.suppress(OSError):
-                self.meeting_place = sharing.open_meeting_place(STATE)
+                self.meeting_place = sharing.open_meeting_place(private_tree.STATE_INSIDE)
             if self.meeting_place is not None:
                 self.poll.register(self.meeting_place.listening.fileno(), select.POLLIN)
 

@@ -9,6 +9,7 @@ end without a newline is a part).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from functools import partial
@@ -27,6 +28,8 @@ class LogFile:
         self.path = path
         self.limit = limit
         self.lost = 0
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.dirname(path), 0o700)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._size = os.fstat(self._descriptor).st_size
 

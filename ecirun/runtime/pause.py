@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ecirun.linux import credentials, mount, process, sockets
 from ecirun.runtime import messages
-from ecirun.runtime.state import BENCH
+from ecirun.runtime.private_tree import BENCH
 
 NOBODY = 65535  # the uid of Kubernetes' pause image
 

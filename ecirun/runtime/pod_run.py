@@ -36,13 +36,10 @@ SIDECAR_GRACE = 2.0  # Kubernetes leaves at least this much of the grace period 
 class Sandbox:
     """What a supervisor has made ahead: the bench, and one process that can become a container."""
 
-    def __init__(
-        self, bench: Bench, groundwork: Groundwork, process: ContainerProcess | None, group: cgroup.Group | None
-    ) -> None:
+    def __init__(self, bench: Bench, groundwork: Groundwork, process: ContainerProcess | None) -> None:
         self.bench = bench
         self.groundwork = groundwork
         self.process = process
-        self.group = group
 
 
 class Request:
@@ -87,7 +84,6 @@ class PodRun:
         self._request = request
         self._sandbox = sandbox
         self._folder = folder
-        self._groups = 0
         self._first_failure: tuple[int, int | None] | None = None
         self.launched = False  # some program of it has run
         self._children: dict[int, int] = {}
@@ -308,30 +304,22 @@ class PodRun:
     def clear_termination_file(self, name: str) -> None:
         """A container that starts again has said nothing yet."""
         with contextlib.suppress(OSError):
-            os.truncate(self._sandbox.bench.at("files", f"termination-log.{name}"), 0)
+            os.truncate(self._sandbox.bench.at("file", f"termination-log.{name}"), 0)
 
     def take_process(self, groundwork: Groundwork, group: cgroup.Group | None) -> tuple[ContainerProcess, cgroup.Group | None]:
         """A process for a container, in its group: the one that was made ahead, when it fits, else a new one."""
         ahead, self._sandbox.process = self._sandbox.process, None
         if ahead is not None and groundwork == self._sandbox.groundwork:
-            return ahead, self._sandbox.group
+            return ahead, self._sandbox.bench.first_group
         if ahead is not None:
             discard(ahead)
         new = container_process.start(groundwork, self.fault)
         container_process.show_plan(new, self.plan_file)
         if group is None:
-            group = self.new_group()
+            group = self._sandbox.bench.groups.new()
         if group is not None:
             cgroup.add(group, new.pid)
         return new, group
-
-    def new_group(self) -> cgroup.Group | None:
-        """A control group for one container."""
-        bench = self._sandbox.bench
-        if bench.group is None:
-            return None
-        self._groups += 1
-        return cgroup.child(bench.group, f"{self._groups}-{os.getpid()}")
 
     def open_mounts(self, plan: ContainerPlan) -> dict[str, int]:
         """What the container's process is to attach, by target."""
@@ -361,12 +349,12 @@ class PodRun:
 
     def volume_path(self, name: str) -> str:
         """Where the volume is on the bench."""
-        return self._sandbox.bench.at("volumes", name)
+        return self._sandbox.bench.at("volume", name)
 
     def read_termination_file(self, name: str) -> bytes:
         """What the container wrote into its termination log."""
         try:
-            with open(self._sandbox.bench.at("files", f"termination-log.{name}"), "rb") as file:
+            with open(self._sandbox.bench.at("file", f"termination-log.{name}"), "rb") as file:
                 return file.read(LONGEST_TERMINATION_MESSAGE)
         except OSError:
             return b""

@@ -9,7 +9,8 @@ from ecirun.plan.model import POD_IP, ContainerPlan, File, PodPlan, Sysctl
 from ecirun.runtime import bridge, pause, shadow
 from ecirun.runtime.container_steps import later_mounts
 from ecirun.runtime.host_sysctls import WriteHostSysctl
-from ecirun.runtime.sandbox_steps import Bench, attach
+from ecirun.runtime.private_tree import attach
+from ecirun.runtime.sandbox_steps import Bench
 from ecirun.runtime.steps import Step
 from ecirun.runtime.sysctl_file import write_sysctl
 from ecirun.runtime.volume_steps import MakeVolume, open_volume
@@ -67,7 +68,7 @@ class StartPause:
 
     def run(self, bench: Bench) -> None:
         bench.pause = pause.start()
-        attach(bench.pause.proc, bench.at("proc"))
+        attach(bench.pause.proc, bench.make("proc"))
 
 
 class WriteFile:
@@ -83,7 +84,7 @@ class WriteFile:
 
     def run(self, bench: Bench) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(bench.at("files", self.file.name), flags, 0o600)
+        descriptor = os.open(bench.at("file", self.file.name), flags, 0o600)
         os.write(descriptor, self.file.content.replace(POD_IP, bench.address).encode())
         os.fchmod(descriptor, self.file.mode)
         os.close(descriptor)
@@ -112,15 +113,15 @@ def open_mounts(bench: Bench, container: ContainerPlan, shadowed: tuple[str, ...
     for entry in later_mounts(container):
         kind, _, name = entry.source.partition(":")
         if kind == "volume":
-            descriptor = open_volume(bench.at("volumes", name), entry)
+            descriptor = open_volume(bench.at("volume", name), entry)
         elif entry.source:
-            descriptor = mount.open_tree(bench.at("files", name) if name else bench.at(kind))
+            descriptor = mount.open_tree(bench.at(kind, name))
         else:
             continue
         mount.mount_setattr(descriptor, add=mount.attributes(entry.options), recursive=True, what=entry.target)
         mounts[entry.target] = descriptor
     for path in shadowed:
-        descriptor = mount.open_tree(bench.at("sysctl", path))
+        descriptor = mount.open_tree(bench.at("sysctl", path.replace("/", ",")))
         mount.mount_setattr(descriptor, add=mount.SAFE | mount.MOUNT_ATTR_RDONLY, what=path)
         mounts[shadow.key_of(path)] = descriptor
     return mounts
@@ -133,12 +134,14 @@ def _open_root(bench: Bench, container: ContainerPlan) -> int:
         mount.mount_setattr(descriptor, add=mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_RDONLY, what=container.root.path)
         return descriptor
     # The upper layer must be attached while overlayfs takes it, and only then.
-    attach(mount.new_filesystem("tmpfs", {"mode": "0755"}, mount.MOUNT_ATTR_NODEV), bench.at("overlay"))
+    layer = bench.make("overlay")
+    attach(mount.new_filesystem("tmpfs", {"mode": "0755"}, mount.MOUNT_ATTR_NODEV), layer)
     try:
-        upper, work = bench.at("overlay", "upper"), bench.at("overlay", "work")
+        upper, work = f"{layer}/upper", f"{layer}/work"
         os.mkdir(upper, 0o755)
         os.mkdir(work, 0o755)
         layers = {"lowerdir": path, "upperdir": upper, "workdir": work}
         return mount.new_filesystem("overlay", layers, mount.MOUNT_ATTR_NODEV)
     finally:
-        mount.umount2(bench.at("overlay"), mount.MNT_DETACH)
+        mount.umount2(layer, mount.MNT_DETACH)
+        os.rmdir(layer)

@@ -28,8 +28,7 @@ class WriteShadow:
         return f'prepare shadow sysctl {self.sysctl.name} = "{self.sysctl.value}"'
 
     def run(self, bench: sandbox_steps.Bench) -> None:
-        path = bench.at("sysctl", self.sysctl.path)
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        path = bench.at("sysctl", self.sysctl.path.replace("/", ","))
         with open(path, "w", opener=_new_file) as file:
             file.write("\t".join(self.sysctl.value.split()) + "\n")
 

@@ -6,22 +6,20 @@ as descriptors of unattached mounts.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
 from collections.abc import Callable, Sequence
 
-from ecirun.errors import LaunchFailed
 from ecirun.linux import credentials, mount, openat2, process
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, Mount
-from ecirun.runtime.sandbox_steps import attach
-from ecirun.runtime.state import BENCH
+from ecirun.runtime.private_tree import BENCH, TEMPLATES
 from ecirun.runtime.steps import Step
 
 STAGE = f"{BENCH}/stage"
 TOPS = ("/proc", "/dev", "/sys")
-DEVICE_NUMBERS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 DEVICE_LINKS = {
     "fd": "/proc/self/fd",
     "stdin": "/proc/self/fd/0",
@@ -75,14 +73,17 @@ class Stage:
         return "mount a stage for the kernel's file systems"
 
     def run(self, bench: Bench) -> None:
-        attach(mount.new_filesystem("tmpfs", {"mode": "0755", "size": "64k"}, mount.MOUNT_ATTR_NODEV), STAGE)
+        mount.mount("tmpfs", STAGE, mount.MS_NODEV, "mode=0755,size=64k")
         bench.root = os.open(STAGE, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        for folder in ("root", *TOPS):
+        for folder in ("root", "proc", "dev", "sys"):
             os.mkdir(f"{STAGE}/{folder}", 0o755)
 
 
 class KernelMount:
-    """One of the kernel's file systems, or a mount that the pod's containers share."""
+    """One of the kernel's file systems, or a mount that the pod's containers share.
+
+    By path, here and in the following steps: nothing but the kernel's own files is on the stage.
+    """
 
     name = "kernel-mounts"
 
@@ -95,17 +96,18 @@ class KernelMount:
         return describe_mount(self.mount)
 
     def run(self, bench: Bench) -> None:
-        flags = mount.attributes(self.mount.options)
+        target = STAGE + self.mount.target
+        if self.mount.target not in TOPS:
+            os.mkdir(target, 0o755)
         if self.source:
-            descriptor = mount.open_tree(f"{BENCH}/{self.source}")
-            mount.mount_setattr(descriptor, add=flags, what=self.mount.target)
+            mount.bind(f"{BENCH}/{self.source}", target)
         else:
-            descriptor = mount.new_filesystem(self.mount.type, self.mount.data, flags)
-        attach_in_root(bench.root, descriptor, self.mount)
+            data = ",".join(f"{key}={value}" for key, value in self.mount.data.items())
+            mount.mount(self.mount.type, target, mount.flags(self.mount.options), data)
 
 
 class BindDevices:
-    """The host's own nodes, checked, one bind each; read-only, so that nobody changes their owner or mode on the host."""
+    """The host's own nodes, one bind each."""
 
     name = "devices"
 
@@ -116,31 +118,11 @@ class BindDevices:
         return "bind the device nodes " + " ".join(self.names)
 
     def run(self, bench: Bench) -> None:
-        dev = openat2.open_in_root(bench.root, "dev")
-        try:
-            for name in self.names:
-                self._bind(dev, name)
-            for link, target in DEVICE_LINKS.items():
-                os.symlink(target, link, dir_fd=dev)
-        finally:
-            os.close(dev)
-
-    def _bind(self, dev: int, name: str) -> None:
-        node = mount.open_tree(f"/dev/{name}")
-        status = os.fstat(node)
-        number = (os.major(status.st_rdev), os.minor(status.st_rdev))
-        if not stat.S_ISCHR(status.st_mode) or number != DEVICE_NUMBERS[name]:
-            raise LaunchFailed(
-                f"Can't use the host's /dev/{name}: it is not character device {DEVICE_NUMBERS[name]}",
-                step=self.name,
-                hint="repair /dev on this host",
-            )
-        mount.mount_setattr(node, add=mount.attributes(("ro", "nosuid", "noexec")), what=name)
-        os.mknod(name, 0o100666, dir_fd=dev)
-        place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dev)
-        mount.move_mount(node, place, name)
-        os.close(place)
-        os.close(node)
+        for name in self.names:
+            os.mknod(f"{STAGE}/dev/{name}", 0o100666)
+            mount.bind(f"{TEMPLATES}/{name}", f"{STAGE}/dev/{name}")
+        for link, target in DEVICE_LINKS.items():
+            os.symlink(target, f"{STAGE}/dev/{link}")
 
 
 class ReadOnlyPaths:
@@ -156,14 +138,9 @@ class ReadOnlyPaths:
 
     def run(self, bench: Bench) -> None:
         for path in self.paths:
-            place = _present(bench.root, path)
-            if place < 0:
-                continue
-            copy = mount.open_tree("", dir_fd=place, recursive=True)
-            mount.mount_setattr(copy, add=mount.MOUNT_ATTR_RDONLY, recursive=True, what=path)
-            mount.move_mount(copy, place, path)
-            os.close(copy)
-            os.close(place)
+            with contextlib.suppress(FileNotFoundError):  # this kernel does not have it
+                mount.bind(STAGE + path, STAGE + path)
+                mount.remount_bind(STAGE + path, mount.flags(("ro", "nosuid", "nodev", "noexec")))
 
 
 class MaskPaths:
@@ -179,15 +156,9 @@ class MaskPaths:
 
     def run(self, bench: Bench) -> None:
         for path in self.paths:
-            place = _present(bench.root, path)
-            if place < 0:
-                continue
-            is_directory = stat.S_ISDIR(os.fstat(place).st_mode)
-            cover = mount.open_tree(f"{BENCH}/empty" if is_directory else "/dev/null")
-            mount.mount_setattr(cover, add=mount.attributes(("ro", "nosuid", "noexec")), what=path)
-            mount.move_mount(cover, place, path)
-            os.close(cover)
-            os.close(place)
+            with contextlib.suppress(FileNotFoundError):
+                is_directory = stat.S_ISDIR(os.stat(STAGE + path).st_mode)
+                mount.bind(f"{TEMPLATES}/{'empty' if is_directory else 'null'}", STAGE + path)
 
 
 class LeaveHost:
@@ -292,11 +263,3 @@ def make_file(root: int, path: str) -> None:
         pass
     finally:
         os.close(parent)
-
-
-def _present(root: int, path: str) -> int:
-    """A descriptor of `path` in the root, or -1 where this kernel does not have it."""
-    try:
-        return openat2.open_in_root(root, path)
-    except FileNotFoundError:
-        return -1

@@ -17,8 +17,6 @@ from typing import Any, NamedTuple
 from ecirun.errors import HostUnsupported, PodNameTaken
 
 STATE = "/run/ecirun"
-# In a supervisor's own mount namespace the bench is mounted over the state folder, and the state folder on the bench.
-BENCH = STATE
 CONTROL = "control.sock"
 ENDED = ("Succeeded", "Failed")
 
@@ -71,8 +69,11 @@ def draft(root: str) -> PodFolder:
     """A folder for a pod whose name is not known yet, in the state folder `root`."""
     path = f"{root}/.new-{os.getpid()}"
     try:
-        remove_folder(path)
-        os.makedirs(f"{path}/log", 0o700)
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            remove_folder(path)  # of a process that was killed, and whose pid this one has
+            os.mkdir(path, 0o700)
         lock = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except PermissionError as error:
         raise HostUnsupported(f"Can't write {error.filename}: {error.strerror}", hint="run ecirun as root") from None

@@ -28,12 +28,13 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, from_plain
 from ecirun.runtime import bridge, container_process, host_sysctls, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
+from ecirun.runtime.groups import Groups
 from ecirun.runtime.loop import Loop
 from ecirun.runtime.messages import Message
 from ecirun.runtime.names import NameServer
 from ecirun.runtime.pod_run import PodRun, Request, Sandbox, discard
 from ecirun.runtime.pod_steps import pod_steps
-from ecirun.runtime.sandbox_steps import STATE_ON_BENCH, Bench, attach_places, remove_group, sandbox_steps
+from ecirun.runtime.sandbox_steps import Bench, attach_places, sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
 from ecirun.runtime.state import CONTROL
 from ecirun.runtime.steps import Fault, run_steps
@@ -69,7 +70,8 @@ class _Supervisor:
         self.groundwork = groundwork
         self.hierarchies = hierarchies
         self.fault = fault
-        self.bench = Bench(os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.bench = Bench(host_network, Groups(hierarchies))
         self.loop = Loop()
         self.control: Socket | None = None
         self.plan: PodPlan | None = None
@@ -104,17 +106,15 @@ class _Supervisor:
         self._clean_up(sandbox, last)
 
     def _make_sandbox(self) -> Sandbox:
-        run_steps(sandbox_steps(self.hierarchies), self.bench, fault=self.fault)
+        run_steps(sandbox_steps(), self.bench, fault=self.fault)
         self.control = self._listen()
         if self.groundwork.shared_processes:
             # Its procfs is that of pause, which is a process of the pod's: there is none yet.
-            return Sandbox(self.bench, self.groundwork, None, None)
+            return Sandbox(self.bench, self.groundwork, None)
         child = container_process.start(self.groundwork, self.fault)
-        group = None
-        if self.bench.group is not None:
-            group = cgroup.child(self.bench.group, "0")
-            cgroup.add(group, child.pid)
-        return Sandbox(self.bench, self.groundwork, child, group)
+        if self.bench.first_group is not None:
+            cgroup.add(self.bench.first_group, child.pid)
+        return Sandbox(self.bench, self.groundwork, child)
 
     def _look(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:
         """What the sandbox's namespaces make of sysctls, and the host's values."""
@@ -142,13 +142,13 @@ class _Supervisor:
         say = None
         if request.verbose:
             say = self._say
-            for made in sandbox_steps(self.hierarchies):
+            for made in sandbox_steps():
                 say(made.describe())
             for staged in stage_steps(self.groundwork):
                 say(staged.describe())
         run_steps(pod_steps(plan), self.bench, say, request.fault)
         if plan.network.mode == "bridge":
-            NameServer(self.loop, f"{STATE_ON_BENCH}/{bridge.FOLDER}")
+            NameServer(self.loop, f"{self.bench.state}/{bridge.FOLDER}")
         pod = PodRun(plan, request, sandbox, folder, self.loop, self.client)
         self.pod = pod
         self.captured = not request.streams and not request.detached
@@ -257,7 +257,7 @@ class _Supervisor:
             folder.remove()
         if sandbox is not None and sandbox.process is not None:
             discard(sandbox.process)
-        remove_group(self.bench.group)
+        self.bench.groups.remove()
 
     def keeps_folder(self, last: Message | None) -> bool:
         """Whether the pod's folder stays: a detached pod that has run is remembered until it is removed."""
@@ -288,5 +288,5 @@ class _Supervisor:
         plan = self.plan
         if plan and (plan.network.mode == "bridge" or any(sysctl.scope == "host" for sysctl in plan.sysctls)):
             process.setns(self.bench.host_network, process.CLONE_NEWNET)
-            bridge.release(plan.name, STATE_ON_BENCH)
-            host_sysctls.release(plan.name, STATE_ON_BENCH)
+            bridge.release(plan.name, self.bench.state)
+            host_sysctls.release(plan.name, self.bench.state)

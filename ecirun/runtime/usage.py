@@ -32,7 +32,7 @@ class Usage(NamedTuple):
 def usage_of(pod: str, entry: Mapping[str, Any]) -> Usage:
     """What the container of a state.json's entry uses now."""
     group = cgroup.Group(entry["cgroup"])
-    pids, memory, seconds = _of_processes(entry["pid"]) if not group.folders else (0, 0, 0.0)
+    pids, memory, seconds = _of_processes(entry["pid"])
     if "pids" in group.folders:
         pids = int(cgroup.read(f"{group.folders['pids']}/pids.current") or 0)
     limit = None
@@ -41,8 +41,8 @@ def usage_of(pod: str, entry: Mapping[str, Any]) -> Usage:
         memory = int(cgroup.read(f"{group.folders['memory']}/memory.{current}") or 0)
         text = cgroup.read(f"{group.folders['memory']}/memory.{most}")
         limit = int(text) if text.isdecimal() and int(text) < NO_LIMIT else None
-    if "cpuacct" in group.folders:
-        seconds = int(cgroup.read(f"{group.folders['cpuacct']}/cpuacct.usage") or 0) / 1e9
+    if "cpu" in group.folders and (text := cgroup.read(f"{group.folders['cpu']}/cpuacct.usage")):
+        seconds = int(text) / 1e9  # where version 1 counts and limits cpu in one hierarchy
     elif "2" in group.folders:
         stat = dict(line.split() for line in cgroup.read(f"{group.folders['2']}/cpu.stat").splitlines())
         seconds = int(stat.get("usage_usec", 0)) / 1e6

@@ -9,7 +9,8 @@ import time
 from ecirun.errors import LaunchFailed
 from ecirun.linux import mount, openat2
 from ecirun.plan.model import POD_IP, Mount, Volume, VolumeFile
-from ecirun.runtime.sandbox_steps import Bench, attach
+from ecirun.runtime.private_tree import attach
+from ecirun.runtime.sandbox_steps import Bench
 
 PAYLOAD = "..data"
 
@@ -34,8 +35,7 @@ class MakeVolume:
         return f"{kinds[self.volume.kind]} volume {self.volume.name}"
 
     def run(self, bench: Bench) -> None:
-        volume, path = self.volume, bench.at("volumes", self.volume.name)
-        os.mkdir(path, 0o755)
+        volume, path = self.volume, bench.make("volume", self.volume.name)
         if volume.kind == "directory":
             self._make_directory(bench.places[self.scratch], path)
         elif volume.kind in ("mapped", "image"):

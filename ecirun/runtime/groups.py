@@ -1,0 +1,96 @@
+"""The control groups of a pod: one for each container, `ecirun/ID.N`.
+
+The first one is locked for as long as its supervisor lives. A lock tells the living from what a killed one left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+
+from ecirun.linux import cgroup
+
+PARENT = "ecirun"
+
+
+class Groups:
+    """The groups of one supervisor's pod."""
+
+    def __init__(self, hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
+        self.hierarchies = hierarchies
+        self._made: list[cgroup.Group] = []
+        self._id = ""
+        self._lock = -1
+
+    def new(self) -> cgroup.Group | None:
+        """A group for one more container; None where this host has none. Raises OSError."""
+        if not self.hierarchies:
+            return None
+        if not self._made:
+            self._made.append(self._first())
+        else:
+            self._made.append(cgroup.create(self.hierarchies, f"{PARENT}/{self._id}.{len(self._made)}"))
+        return self._made[-1]
+
+    def _first(self) -> cgroup.Group:
+        while True:
+            # Pids come again, and are not alone in a cgroup tree that several pid namespaces share.
+            self._id = f"{os.getpid()}-{os.urandom(4).hex()}"
+            group = cgroup.create(self.hierarchies, f"{PARENT}/{self._id}.0")
+            with contextlib.suppress(FileNotFoundError):
+                self._lock = os.open(group.places[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+                # Between its making and its lock it looked like one that was left behind.
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(self._lock), os.stat(group.places[0])):
+                        return group
+                os.close(self._lock)
+
+    def remove(self) -> None:
+        """Remove them, and the folder of all pods' groups when they were the last."""
+        for group in reversed(self._made):
+            cgroup.remove(group)
+        if self._made:
+            os.close(self._lock)
+            _remove_parents(self.hierarchies)
+        self._made = []
+
+
+def sweep(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
+    """Remove the groups of supervisors that were killed."""
+    if not hierarchies:
+        return
+    first = f"{hierarchies[0].folder}/{PARENT}"
+    try:
+        names = [entry.name for entry in os.scandir(first) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return
+    for lost in {name.rpartition(".")[0] for name in names}:
+        if _is_locked(f"{first}/{lost}.0"):
+            continue
+        for hierarchy in hierarchies:
+            for name in names:
+                if name.rpartition(".")[0] == lost:
+                    cgroup.remove_folder(f"{hierarchy.folder}/{PARENT}/{name}")
+    _remove_parents(hierarchies)
+
+
+def _is_locked(folder: str) -> bool:
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _remove_parents(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
+    for hierarchy in hierarchies:
+        with contextlib.suppress(OSError):
+            os.rmdir(f"{hierarchy.folder}/{PARENT}")

@@ -1,0 +1,68 @@
+"""What a launcher and its supervisors see of the host: all of it read-only, and a tree of their own for the state folder.
+
+/run/ecirun/state        the state folder, which can be written
+/run/ecirun/bench        where each supervisor mounts its pod's work space
+/run/ecirun/null …       the host's device nodes, read-only, so that nobody changes their owner or mode on the host
+/run/ecirun/empty        an empty directory, for masks
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ecirun.errors import LaunchFailed
+from ecirun.linux import cgroup, mount, process
+from ecirun.runtime.state import STATE
+
+TEMPLATES = STATE
+STATE_INSIDE = f"{TEMPLATES}/state"
+BENCH = f"{TEMPLATES}/bench"
+
+DEVICE_NUMBERS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+NODE_FLAGS = mount.flags(("ro", "nosuid", "noexec"))
+
+
+def enter(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
+    """Move this process into a mount namespace that follows the host's and looks so. Raises OSError or LaunchFailed."""
+    process.unshare(process.CLONE_NEWNS)
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    mount.mount_setattr(root, propagation=mount.MS_SLAVE, recursive=True, what="/")
+    state = mount.open_tree(STATE)
+    mount.mount_setattr(root, add=mount.MOUNT_ATTR_RDONLY, recursive=True, what="/")
+    os.close(root)
+    for hierarchy in hierarchies:
+        point = os.open(hierarchy.mount, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        mount.mount_setattr(point, remove=mount.MOUNT_ATTR_RDONLY, what=hierarchy.mount)
+        os.close(point)
+    mount.mount("tmpfs", TEMPLATES, mount.flags(("nosuid", "nodev")), "mode=0700,size=64k")
+    for folder in ("state", "bench", "empty"):
+        os.mkdir(f"{TEMPLATES}/{folder}", 0o755)
+    mount.bind(f"{TEMPLATES}/empty", f"{TEMPLATES}/empty")
+    mount.remount_bind(f"{TEMPLATES}/empty", mount.flags(("ro", "nosuid", "nodev", "noexec")))
+    attach(state, STATE_INSIDE)
+    for name, number in DEVICE_NUMBERS.items():
+        _bind_device(name, number)
+
+
+def _bind_device(name: str, number: tuple[int, int]) -> None:
+    status = os.stat(f"/dev/{name}")
+    if not stat.S_ISCHR(status.st_mode) or (os.major(status.st_rdev), os.minor(status.st_rdev)) != number:
+        raise LaunchFailed(
+            f"Can't use the host's /dev/{name}: it is not character device {number[0]}:{number[1]}",
+            step="devices",
+            hint="repair /dev on this host",
+        )
+    os.mknod(f"{TEMPLATES}/{name}", 0o100600)
+    mount.bind(f"/dev/{name}", f"{TEMPLATES}/{name}")
+    mount.remount_bind(f"{TEMPLATES}/{name}", NODE_FLAGS)
+
+
+def attach(descriptor: int, path: str) -> None:
+    """Attach an unattached mount to a directory and close its descriptor."""
+    target = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        mount.move_mount(descriptor, target, path)
+    finally:
+        os.close(target)
+        os.close(descriptor)
