@@ -71,11 +71,6 @@ def belongs_at(type_name: str, field: str, pod: str, container: str, here: str) 
     return ""
 
 
-def did_you_mean(type_name: str, field: str) -> str:
-    """The field of `type_name` that is spelled most like `field`; empty when none is near."""
-    return nearest(field, types()[type_name])
-
-
 def nearest(word: str, words: Fields | tuple[str, ...]) -> str:
     """The word most like `word`, case aside; empty when none is near."""
     # Only a mistake needs difflib, which takes a while to import.
