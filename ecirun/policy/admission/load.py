@@ -130,7 +130,7 @@ def _from_file(path: str, namespaces: NamespaceGate) -> Iterable[PodSecurityPoli
     policies = []
     learned = False
     for node in objects:
-        kind = _kind(node)
+        kind = kind_of(node)
         if kind == "PodSecurityPolicy":
             values = decoded(node, kind)
             if complaints := complaints_about(values):
@@ -183,6 +183,7 @@ def _types() -> dict[str, Fields]:
     return {**types(), **table}
 
 
-def _kind(node: MapNode) -> str:
+def kind_of(node: MapNode) -> str:
+    """What the object says it is; empty when it says nothing."""
     kind = node.get("kind")
     return kind.value if isinstance(kind, ScalarNode) and isinstance(kind.value, str) else ""
