@@ -79,8 +79,7 @@ def _gathered(rows: Sequence[ContainerRow]) -> list[ContainerRow]:
     for row in rows:
         alike.setdefault((row.container, row.user, tuple(row.states.items())), []).append(row)
     return [
-        first if not others else first._replace(pod=f"{first.pod} and {len(others)} more")
-        for first, *others in alike.values()
+        first if not others else first._replace(pod=f"{first.pod} and {len(others)} more") for first, *others in alike.values()
     ]
 
 
