@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -42,6 +42,11 @@ ADMITTED, REFUSED, UNREADABLE = 0, 1, 2
     show_default=True,
     help="What makes the exit code 1.",
 )
+@click.option(
+    "--skip-others",
+    is_flag=True,
+    help="Pass over what is no Kubernetes object and files without a pod, as beside other SPECs and in folders.",
+)
 @click.option("--no-ignore", is_flag=True, help="Judge as if no pod had the annotation ecirun/ignore.")
 @click.option("--stdin-name", default="<stdin>", metavar="NAME", help="How reports call standard input.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors on stderr.")
@@ -66,17 +71,18 @@ def command(specs: tuple[str, ...], outputs: tuple[str, ...], **given: Any) -> i
         return UNREADABLE
     gates = bench.gates.names if bench.gates is not None else ""
     head = Head(bench.policy.name, gates, given["fail_on"] == "warning")
-    return _Check(bench, chosen, progress, given["stdin_name"]).run(specs, head)
+    return _Check(bench, chosen, progress, given).run(specs, head)
 
 
 class _Check:
     """One run over all inputs."""
 
-    def __init__(self, bench: Bench, outputs: Sequence[OutputFile], progress: Progress, stdin_name: str) -> None:
+    def __init__(self, bench: Bench, outputs: Sequence[OutputFile], progress: Progress, given: Mapping[str, Any]) -> None:
         self.bench = bench
         self.outputs = outputs
         self.progress = progress
-        self.stdin_name = stdin_name
+        self.stdin_name: str = given["stdin_name"]
+        self.skip_others: bool = given["skip_others"]
         self.tally = Tally()
         self.exit_code = ADMITTED
         self.without_pod: list[NoPod] = []
@@ -89,7 +95,7 @@ class _Check:
             self._sources(sources(specs), head)
         except SpecUnreadable as error:
             self._fail(error)
-        if not self.tally.pods and self.without_pod:
+        if not self.tally.pods and self.without_pod and not self.skip_others:
             self._fail(self.without_pod[0])
         self.progress.clear()
         for output in self.outputs:
@@ -104,14 +110,15 @@ class _Check:
             try:
                 self._source(source, head)
             except NoPod as error:
-                if not source.among_others:
+                if not (source.among_others or self.skip_others):
                     raise
                 self.without_pod.append(error)
             except EcirunError as error:
                 self._fail(error)
 
     def _source(self, source: Source, head: Head) -> None:
-        pods = judged(source.spec, self.bench, among_others=source.among_others, stdin_name=self.stdin_name)
+        among_others = source.among_others or self.skip_others
+        pods = judged(source.spec, self.bench, among_others=among_others, stdin_name=self.stdin_name)
         for _reading, verdict in pods:
             self.tally = self.tally.plus(verdict)
             failed = verdict.stage is not None or (head.fail_on_warning and verdict.count("warning") > 0)

@@ -132,10 +132,10 @@ def admitted_pod(
     say_findings(verdict, quiet=not say_warnings)
     what = f'pod "{verdict.name}"' if verdict.name else "the pod"
     if verdict.stage is not None or reading.pod is None:
-        by = {"policy": bench.policy.name, "admission": f"the gate {verdict.gate} of admission"}.get(
-            verdict.stage or "", "the Kubernetes API's own rules"
+        how = {"policy": f"by {bench.policy.name}", "admission": f"at admission by {verdict.gate}"}.get(
+            verdict.stage or "", "by the Kubernetes API's own rules"
         )
-        raise PodRefused(f"Can't run {what}: it is refused by {by}", hint="correct what is said above; nothing was started")
+        raise PodRefused(f"Can't run {what}: it is refused {how}", hint="correct what is said above; nothing was started")
     if not bench.policy.judges:
         _refuse_what_cannot_be_done(reading.pod, bench, what)
     if others and say_warnings:
