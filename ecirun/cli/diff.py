@@ -60,7 +60,7 @@ def command(first: str, second: str | None, **given: Any) -> int:
     """
     if second is None and not (given["bare"] or given["policy_b"]):
         raise UsageError("Can't compare one pod with nothing", hint="give a second SPEC, --bare or --policy-b")
-    bench = bench_of(given)
+    bench = bench_of(given, load_policy(given["policy"]))
     left, right = bench, bench
     if given["bare"]:
         left = bench._replace(policy=load_policy(BARE))

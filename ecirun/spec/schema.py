@@ -61,7 +61,7 @@ PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 def belongs_at(type_name: str, field: str, pod: str, container: str, here: str) -> str:
     """The path where `field`, found in an object of `type_name`, belongs, whatever its case; empty when nowhere near."""
-    if any(known.lower() == field.lower() for known in types()[type_name]):
+    if any(known.lower() == field.lower() for known in types().get(type_name, ())):
         return ""
     for other, place in PLACES.get(type_name, ()):
         for known in types()[other]:

@@ -55,9 +55,9 @@ def put(values: Any, path: str, value: Any) -> None:
 
 
 def reading(values: dict[str, Any]) -> Reading:
-    """The pod as it is read, which finds no error in it."""
+    """The pod as it is read, which loses nothing of it. Today's API may refuse it: admission has older versions."""
     result = read_pods(json.dumps(values, indent=1).encode(), "pod.json")[0]
-    assert [finding for finding in result.findings if finding.severity == "error"] == []
+    assert result.values == values
     return result
 
 
