@@ -89,6 +89,14 @@ class _Check:
 
     def run(self, specs: Sequence[str], head: Head) -> int:
         """Judge everything; the exit code."""
+        try:
+            return self._run(specs, head)
+        except BaseException:
+            for output in self.outputs:
+                output.give_up()
+            raise
+
+    def _run(self, specs: Sequence[str], head: Head) -> int:
         for output in self.outputs:
             output.begin(head)
         try:

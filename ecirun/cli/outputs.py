@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 import click
 
+from ecirun.cli.status_file import is_stream
 from ecirun.errors import UsageError
 from ecirun.policy.load import Policy
 from ecirun.report.machine import JsonOutput
@@ -45,17 +47,21 @@ class OutputFile:
         if self.stream is not None:
             try:
                 self.stream.close()
-                if self.draft != self.path:
-                    os.replace(self.draft, self.path)
+                if self.draft:
+                    os.replace(self.draft, os.path.realpath(self.path))
             except OSError as error:
                 raise self._cannot(error) from None
 
+    def give_up(self) -> None:
+        """Leave nothing of a report that will not be complete."""
+        if self.stream is not None and self.draft:
+            with suppress(OSError):
+                os.unlink(self.draft)
+
     def _open(self) -> TextIO:
-        # A pipe or /dev/fd/3 is written, not replaced.
-        special = os.path.exists(self.path) and not os.path.isfile(self.path)
-        self.draft = self.path if special else f"{self.path}.new-{os.getpid()}"
+        self.draft = "" if is_stream(self.path) else f"{os.path.realpath(self.path)}.new-{os.getpid()}"
         try:
-            return open(self.draft, "w", encoding="utf-8")
+            return open(self.draft, "w", encoding="utf-8") if self.draft else open(self.path, "a", encoding="utf-8")
         except OSError as error:
             raise self._cannot(error) from None
 

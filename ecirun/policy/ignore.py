@@ -7,7 +7,7 @@ such a pod does not come to be. Only `check` listens to it: nobody talks his way
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from ecirun.policy.admission.outcome import admission_rules
 from ecirun.policy.load import Policy
@@ -26,8 +26,8 @@ def ignore(findings: Iterable[Finding], reading: Reading, policy: Policy) -> lis
     if not asked:
         return list(findings)
     result = [_ignored(finding, asked[finding.rule.id]) if _may(finding, asked) else finding for finding in findings]
-    known: Collection[str] = {*spec_rules(), *admission_rules(), *policy.rules}
-    return result + [_unknown(reading, rule) for rule in asked if rule not in known]
+    known = (*spec_rules(), *admission_rules(), *policy.rules)
+    return result + [_unknown(reading, rule, known) for rule in asked if rule not in known]
 
 
 def _asked(reading: Reading) -> Iterable[tuple[str, str]]:
@@ -53,10 +53,10 @@ def _ignored(finding: Finding, reason: str) -> Finding:
     return finding._replace(severity="note", message=f"{why}: {finding.message}", ignored=Ignored(finding.severity, reason))
 
 
-def _unknown(reading: Reading, rule: str) -> Finding:
+def _unknown(reading: Reading, rule: str, known: tuple[str, ...]) -> Finding:
     from ecirun.spec.schema import nearest
 
-    near = nearest(rule, (*spec_rules(), *admission_rules()))
+    near = nearest(rule, known)
     assert reading.pod is not None
     holder = "" if ANNOTATION in reading.values.get("metadata", {}).get("annotations", {}) else reading.pod.prefix
     path = f"{holder}metadata.annotations[{ANNOTATION}]"

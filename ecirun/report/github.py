@@ -6,6 +6,7 @@ is counted, and nothing is lost, for all of it is in the text.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from urllib.parse import unquote
 
@@ -26,10 +27,12 @@ class GithubOutput:
         self.text = TextOutput(write, write, quiet=False)
         self.annotations: dict[str, list[str]] = {"error": [], "warning": []}
         self.counts = {"error": 0, "warning": 0}
+        # The text has names of the input in it, and whoever wrote that must not guess how commands are let in again.
+        self.token = os.urandom(16).hex()
 
     def begin(self, head: Head) -> None:
-        """Open the group of the text."""
-        self.write("::group::ecirun check\n")
+        """Open the group of the text, in which nothing is a command."""
+        self.write(f"::group::ecirun check\n::stop-commands::{self.token}\n")
         self.text.begin(head)
 
     def add(self, verdict: Verdict) -> None:
@@ -45,7 +48,7 @@ class GithubOutput:
 
     def end(self, tally: Tally) -> None:
         """Close the group, then the annotations: errors first."""
-        self.write("::endgroup::\n")
+        self.write(f"::{self.token}::\n::endgroup::\n")
         for severity in ("error", "warning"):
             for line in self.annotations[severity]:
                 self.write(f"{line}\n")
