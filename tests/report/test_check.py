@@ -127,7 +127,7 @@ def test_a_report_can_go_to_a_stream(ecirun: Run, here: Path) -> None:
 
 
 def test_warnings_fail_when_they_are_asked_to(ecirun: Run, here: Path) -> None:
-    file = write("pods.yaml", FINE.replace("image: busybox", "image: busybox, resources: {limits: {cpu: 1}}"))
+    file = write("pods.yaml", FINE + "  priorityClassName: high\n")
     assert ecirun("check", file).code == 0
     result = ecirun("check", "--fail-on", "warning", file)
     assert result.code == 1

@@ -25,7 +25,7 @@ spec:
   - name: main
     image: busybox
     securityContext: {capabilities: {add: [SYS_TIME, SYS_TIME]}}
-    resources: {limits: {cpu: 500m}}
+  priorityClassName: high
 """
 FINE = "apiVersion: v1\nkind: Pod\nmetadata: {name: fine}\nspec:\n  containers: [{name: c, image: busybox}]\n"
 

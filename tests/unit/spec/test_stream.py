@@ -137,3 +137,25 @@ def test_a_file_without_a_pod_says_what_is_in_it() -> None:
 def test_strangers_are_passed_over_where_that_is_asked_for() -> None:
     data = stream("version: 3\nservices: {}\n", "[1, 2]\n", POD.format(1))
     assert [reading.name for reading in stream_pods(io.BytesIO(data), "a.yaml", strangers=True)] == ["p1"]
+
+
+def test_the_items_of_a_typed_list_need_not_say_their_kind() -> None:
+    pods = "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n  spec: {containers: [{name: c, image: busybox}]}\n"
+    (reading,) = read_pods(pods.encode(), "pods.yaml")
+    assert (reading.kind, reading.name, reading.findings) == ("Pod", "a", ())
+    assert reading.mark.line == 4
+
+
+def test_the_items_of_other_lists_are_passed_over_like_their_kind() -> None:
+    maps = "apiVersion: v1\nkind: ConfigMapList\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n"
+    assert [reading.name for reading in read_pods(stream(maps, POD.format(1)), "pods.yaml")] == ["p1"]
+
+
+@pytest.mark.parametrize(("labels", "count"), [("{a: b}", 0), ("{}", 1)])
+def test_a_replication_controller_selects_by_the_labels_of_its_template(labels: str, count: int) -> None:
+    owner = (
+        "apiVersion: v1\nkind: ReplicationController\nmetadata: {name: rc}\nspec:\n  template:\n"
+        f"    metadata: {{labels: {labels}}}\n    spec: {{containers: [{{name: c, image: busybox}}]}}\n"
+    )
+    (reading,) = read_pods(owner.encode(), "rc.yaml")
+    assert [finding.path for finding in reading.findings] == ["spec.selector"] * count
