@@ -10,7 +10,7 @@ import click
 from ecirun.cli.sources import STDIN, open_spec
 from ecirun.errors import PodRefused, UsageError
 from ecirun.policy.judge import Options, judge
-from ecirun.policy.load import DEFAULT, Policy, load_policy
+from ecirun.policy.load import Policy
 from ecirun.report.text import finding_text, refusal_text
 from ecirun.report.verdict import Verdict, verdict_of
 from ecirun.spec import Reading, stream_pods
@@ -18,9 +18,6 @@ from ecirun.spec.finding import Finding
 from ecirun.spec.findings import Validate
 from ecirun.spec.pod import Pod
 from ecirun.spec.yaml_tree import MapNode
-
-# What no policy can let pass, because it cannot be done here.
-CANNOT_BE_DONE = ("host-network", "host-pid", "host-ipc", "host-path", "host-port", "privileged-unsupported")
 
 
 class Bench(NamedTuple):
@@ -136,21 +133,12 @@ def admitted_pod(
             verdict.stage or "", "by the Kubernetes API's own rules"
         )
         raise PodRefused(f"Can't run {what}: it is refused {how}", hint="correct what is said above; nothing was started")
-    if not bench.policy.judges:
-        _refuse_what_cannot_be_done(reading.pod, bench, what)
     if others and say_warnings:
         names = ", ".join(f'"{other.name}"' for other, _verdict in others)
         click.echo(
             f'ecirun: warning: of {len(others) + 1} pods only the first, "{reading.name}", is taken; not: {names}', err=True
         )
     return reading.pod
-
-
-def _refuse_what_cannot_be_done(pod: Pod, bench: Bench, what: str) -> None:
-    findings = judge(pod, load_policy(DEFAULT), bench.options._replace(unsupported="refuse"))
-    for finding in findings:
-        if finding.rule.id in CANNOT_BE_DONE:
-            raise PodRefused(f"Can't run {what}: {finding.path}: ecirun gives no pod anything of this host", hint=finding.hint)
 
 
 def _host_memory() -> int | None:

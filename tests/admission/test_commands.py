@@ -119,13 +119,39 @@ def test_what_admission_refuses_is_neither_planned_nor_run(ecirun: Run, pod_file
     )
 
 
-def test_without_a_policy_nothing_of_this_host_is_given_all_the_same(ecirun: Run, pod_file: File) -> None:
-    result = ecirun("plan", "--policy", "none", pod_file(pod="hostNetwork: true"))
+@pytest.mark.parametrize(
+    ("parts", "options", "message"),
+    [
+        (
+            {"pod": "hostNetwork: true"},
+            (),
+            "spec.hostNetwork: ecirun gives no pod anything of this host\n    hint: remove hostNetwork",
+        ),
+        (
+            {"container": "securityContext: {privileged: true}"},
+            ("--unsupported", "ignore"),
+            "spec.containers[0].securityContext.privileged: ecirun gives no pod anything of this host\n    hint: ",
+        ),
+        (
+            {"container": "securityContext: {capabilities: {add: [SYS_MODULE]}}"},
+            (),
+            "spec.containers[0].securityContext.capabilities.add[0]: ecirun gives no pod a capability that reaches beyond it\n"
+            "    hint: ",
+        ),
+        (
+            {"pod": "securityContext: {sysctls: [{name: kernel.panic, value: '1'}]}"},
+            ("--sysctls", "host"),
+            "spec.securityContext.sysctls[0].name: ecirun gives no pod anything of this host\n    hint: ",
+        ),
+    ],
+)
+def test_without_a_policy_the_host_is_as_safe_as_with_one(
+    ecirun: Run, pod_file: File, parts: dict[str, str], options: tuple[str, ...], message: str
+) -> None:
+    result = ecirun("plan", "-q", "--policy", "none", *options, pod_file(**parts))
     assert result.code == 125
-    assert result.stderr == (
-        'ecirun: error: Can\'t run pod "test": spec.hostNetwork: ecirun gives no pod anything of this host\n'
-        "    hint: remove hostNetwork\n"
-    )
+    assert result.stdout == ""
+    assert result.stderr.startswith(f'ecirun: error: Can\'t run pod "test": {message}')
 
 
 def test_without_a_policy_the_root_can_be_written_unless_the_container_says_otherwise(ecirun: Run, pod_file: File) -> None:
