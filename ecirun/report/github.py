@@ -11,7 +11,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from ecirun.report.output import Head, Tally
-from ecirun.report.sarif import relative_uri
+from ecirun.report.relative_uri import relative_uri
 from ecirun.report.text import TextOutput, tally_text
 from ecirun.report.verdict import Verdict
 from ecirun.spec.finding import Finding

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from ecirun.report.fingerprint import fingerprint
 from ecirun.report.output import Head, Tally
-from ecirun.report.sarif import relative_uri
+from ecirun.report.relative_uri import relative_uri
 from ecirun.report.verdict import Verdict
 
 SEVERITIES = {"error": "critical", "warning": "minor", "note": "info"}

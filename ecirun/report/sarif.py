@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from ecirun import __version__
 from ecirun.report.fingerprint import fingerprint
 from ecirun.report.output import Head, Tally
+from ecirun.report.relative_uri import relative_uri
 from ecirun.report.verdict import Verdict
 from ecirun.spec.finding import Finding
 from ecirun.spec.rules import Rule
@@ -81,15 +80,6 @@ class SarifOutput:
         if ignored:
             result["suppressions"] = [{"kind": "inSource", "justification": ignored.reason}]
         return result
-
-
-def relative_uri(file: str) -> str:
-    """The file as SARIF and its readers want it: relative to the working directory, with slashes."""
-    path = file
-    if os.path.isabs(path):
-        inside = os.path.relpath(path)
-        path = inside if not inside.startswith("..") else path.lstrip("/")
-    return quote(os.path.normpath(path).replace(os.sep, "/"))
 
 
 def _message(verdict: Verdict, finding: Finding) -> str:

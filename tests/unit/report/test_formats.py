@@ -21,7 +21,8 @@ from ecirun.report.gitlab import GitlabOutput
 from ecirun.report.junit import JunitOutput
 from ecirun.report.machine import JsonOutput, YamlOutput
 from ecirun.report.output import Head
-from ecirun.report.sarif import SarifOutput, relative_uri
+from ecirun.report.relative_uri import relative_uri
+from ecirun.report.sarif import SarifOutput
 from ecirun.report.text import TextOutput, printable
 from ecirun.report.verdict import Verdict
 
@@ -192,6 +193,13 @@ def test_fingerprints_outlive_moved_lines_and_tell_findings_apart(both: list[Ver
     assert [result["partialFingerprints"]["ecirun/v1"] for result in after] == before
     assert len(set(before)) == len(before) == 5
     assert after[1]["locations"][0]["physicalLocation"]["region"]["startLine"] == 10
+
+
+def test_fingerprints_do_not_depend_on_how_the_file_is_named(both: list[Verdict]) -> None:
+    def prints(file: str) -> list[str]:
+        return [entry["fingerprint"] for entry in json.loads(written(GitlabOutput, verdicts(file)))]
+
+    assert prints(os.path.abspath("pods.yaml")) == prints("./pods.yaml") == prints("pods.yaml")
 
 
 def test_equal_findings_have_fingerprints_of_their_own(both: list[Verdict]) -> None:
