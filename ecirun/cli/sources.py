@@ -69,9 +69,11 @@ def open_spec(spec: str, stdin_name: str = "<stdin>") -> tuple[BinaryIO, str]:
         return io.BytesIO(example(spec.removeprefix(EXAMPLE))), spec
     if spec == STDIN:
         return sys.stdin.buffer, stdin_name
+    # A name need not be text; a report must be.
+    shown = os.fsencode(spec).decode(errors="backslashreplace")
     try:
-        return open(spec, "rb"), spec
+        return open(spec, "rb"), shown
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the name has a NUL"
         hint = "give a file, a folder, - for standard input, or example:NAME (see `ecirun examples`)"
-        raise SpecUnreadable(f"Can't read {spec}: {reason}", where=spec, hint=hint) from None
+        raise SpecUnreadable(f"Can't read {shown}: {reason}", where=shown, hint=hint) from None

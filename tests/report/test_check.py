@@ -14,6 +14,7 @@ import pytest
 import yaml
 from running import PROGRAM, Result, run_ecirun
 
+from ecirun.cli.outputs import FORMATS
 from report.verdicts import FINE, POD
 
 Run = Callable[..., Result]
@@ -208,6 +209,16 @@ def test_standard_input_goes_by_the_name_that_is_given(here: Path) -> None:
     result = run_ecirun("check", "-", "--stdin-name", "deploy.yaml", input=REFUSED)
     assert result.stdout == "deploy.yaml:1:1: Pod bad: refused by eci-2024-02-26 (1 error)\n"
     assert result.stderr.startswith("deploy.yaml:5:12: error: spec.hostPID: ")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_whose_name_is_no_text_is_reported_in_text(ecirun: Run, here: Path, form: str) -> None:
+    os.mkdir("folder")
+    Path("folder", os.fsdecode(b"\xff.yaml")).write_text(FINE + "  priorityClassName: high\n")
+    result = ecirun("check", "-q", "-o", f"{form}=report", "-o", "text" if form != "text" else "json=-", "folder")
+    assert (result.code, result.stderr) == (0, "")
+    assert r"\xff.yaml" in result.stdout.replace("\\\\", "\\")
+    assert "xff.yaml" in Path("report").read_text(encoding="utf-8").replace("%5C", "")
 
 
 def test_workloads_are_judged_as_the_pods_they_make(ecirun: Run, here: Path) -> None:
