@@ -31,6 +31,9 @@ COMMANDS = {
     "examples": "Pods to start from",
     "explain": "Why a rule is there, and what to do about it",
     "policy": "What is allowed, rule by rule",
+    "admission": "What a cluster checks before ECI",
+    "diff": "Two effective security contexts side by side",
+    "schema": "JSON schema of the enforced subset, for editors",
 }
 
 USAGE_EXIT_CODE = {"check": 2}

@@ -34,7 +34,7 @@ class Beside:
 
     def read(self, files: Iterable[str]) -> None:
         """Learn from the files of `--with`. Raises SpecUnreadable."""
-        from ecirun.cli.judging import open_spec
+        from ecirun.cli.sources import open_spec
         from ecirun.spec.read import stream_objects
 
         for name in files:

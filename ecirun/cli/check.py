@@ -2,56 +2,140 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
 from ecirun.cli import options as shared
-from ecirun.cli.judging import judge_spec, say_findings
-from ecirun.errors import EcirunError, SpecUnreadable
+from ecirun.cli.judging import Bench, bench_of, judged
+from ecirun.cli.outputs import FORMATS, OutputFile, open_outputs
+from ecirun.cli.progress import Progress
+from ecirun.cli.sources import Source, sources
+from ecirun.errors import EcirunError, NoPod, SpecUnreadable
 from ecirun.policy.load import load_policy
-from ecirun.report.machine import verdicts_json
-from ecirun.report.text import verdict_text
-from ecirun.report.verdict import Verdict
+from ecirun.report.output import Head, Tally
 
 ADMITTED, REFUSED, UNREADABLE = 0, 1, 2
 
 
 @click.command("check")
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help=f"What to write, and where (default: standard output): {', '.join(FORMATS)}. Repeat it for several.",
+)
 @shared.policy
+@shared.admission
+@shared.allowed_unsafe_sysctls
 @shared.validate
 @shared.unsupported
 @shared.writable_root
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="What makes the exit code 1.",
+)
+@click.option(
+    "--skip-others",
+    is_flag=True,
+    help="Pass over what is no Kubernetes object and files without a pod, as beside other SPECs and in folders.",
+)
+@click.option("--no-ignore", is_flag=True, help="Judge as if no pod had the annotation ecirun/ignore.")
+@click.option("--stdin-name", default="<stdin>", metavar="NAME", help="How reports call standard input.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors on stderr.")
-def command(specs: tuple[str, ...], **given: Any) -> int:
-    """Judge the pods of each SPEC (a file, `-`, or example:NAME) by ECI's rules; needs no root.
+def command(specs: tuple[str, ...], outputs: tuple[str, ...], **given: Any) -> int:
+    """Judge the pods of each SPEC (a file, a folder, a pattern, `-`, or example:NAME); needs no root.
 
-    What is wrong goes to stderr, one verdict per pod to stdout.
+    The Kubernetes API's own rules come first, then what --admission asks for, then ECI's policy. As text, what is wrong goes to
+    stderr and one verdict per pod to stdout; every other format is one document. Beside other SPECs and in folders, files that
+    hold no pod are passed over.
+
+    A pod's annotation `ecirun/ignore: rule-id (reason)` makes notes of the findings of that rule; what the API itself refuses
+    cannot be ignored.
 
     Exit codes: 0 every pod is admitted, 1 at least one is refused, 2 a SPEC cannot be read or the usage is wrong.
     """
-    exit_code = ADMITTED
-    verdicts: list[Verdict] = []
     try:
-        policy = load_policy(given["policy"])
+        bench = bench_of(given, load_policy(given["policy"]), ignore=not given["no_ignore"])
+        progress = Progress(wanted=not given["quiet"])
+        chosen = open_outputs(outputs, bench.policy, quiet=given["quiet"], before_saying=progress.clear)
     except EcirunError as error:
         shared.say_error(error)
         return UNREADABLE
-    for spec in specs:
+    gates = bench.gates.names if bench.gates is not None else ""
+    head = Head(bench.policy.name, gates, given["fail_on"] == "warning")
+    return _Check(bench, chosen, progress, given).run(specs, head)
+
+
+class _Check:
+    """One run over all inputs."""
+
+    def __init__(self, bench: Bench, outputs: Sequence[OutputFile], progress: Progress, given: Mapping[str, Any]) -> None:
+        self.bench = bench
+        self.outputs = outputs
+        self.progress = progress
+        self.stdin_name: str = given["stdin_name"]
+        self.skip_others: bool = given["skip_others"]
+        self.tally = Tally()
+        self.exit_code = ADMITTED
+        self.without_pod: list[NoPod] = []
+
+    def run(self, specs: Sequence[str], head: Head) -> int:
+        """Judge everything; the exit code."""
         try:
-            judged = judge_spec(spec, given, policy)
+            return self._run(specs, head)
+        except BaseException:
+            for output in self.outputs:
+                output.give_up()
+            raise
+
+    def _run(self, specs: Sequence[str], head: Head) -> int:
+        for output in self.outputs:
+            output.begin(head)
+        try:
+            self._sources(sources(specs), head)
         except SpecUnreadable as error:
-            shared.say_error(error)
-            exit_code = UNREADABLE
-            continue
-        for _reading, verdict in judged:
-            verdicts.append(verdict)
-            exit_code = max(exit_code, ADMITTED if verdict.stage is None else REFUSED)
-            if given["output"] == "text":
-                say_findings(verdict, quiet=given["quiet"])
-                click.echo(verdict_text(verdict, policy.name))
-    if given["output"] == "json":
-        click.echo(verdicts_json(verdicts, policy.name), nl=False)
-    return exit_code
+            self._fail(error)
+        if not self.tally.pods and self.without_pod and not self.skip_others:
+            self._fail(self.without_pod[0])
+        self.progress.clear()
+        for output in self.outputs:
+            try:
+                output.end(self.tally)
+            except EcirunError as error:
+                self._fail(error)
+        return self.exit_code
+
+    def _sources(self, inputs: Iterable[Source], head: Head) -> None:
+        for source in inputs:
+            try:
+                self._source(source, head)
+            except NoPod as error:
+                if not (source.among_others or self.skip_others):
+                    raise
+                self.without_pod.append(error)
+            except EcirunError as error:
+                self._fail(error)
+
+    def _source(self, source: Source, head: Head) -> None:
+        among_others = source.among_others or self.skip_others
+        pods = judged(source.spec, self.bench, among_others=among_others, stdin_name=self.stdin_name)
+        for _reading, verdict in pods:
+            self.tally = self.tally.plus(verdict)
+            failed = verdict.stage is not None or (head.fail_on_warning and verdict.count("warning") > 0)
+            self.exit_code = max(self.exit_code, REFUSED if failed else ADMITTED)
+            for output in self.outputs:
+                output.add(verdict)
+            self.progress.step(verdict.mark.file)
+
+    def _fail(self, error: EcirunError) -> None:
+        self.progress.clear()
+        shared.say_error(error)
+        self.exit_code = UNREADABLE

@@ -9,6 +9,7 @@ import click
 
 from ecirun.cli import options as shared
 from ecirun.errors import UsageError
+from ecirun.policy.admission.outcome import admission_rules
 from ecirun.policy.load import load_policy
 from ecirun.report.catalogue import rule_text, rules_json
 from ecirun.spec import spec_rules
@@ -23,9 +24,11 @@ def command(what: str, policy: str, output: str) -> int:
     """Explain a RULE that a finding names, or the rules of a FIELD such as capabilities.add."""
     chosen = load_policy(policy)
     rules = {**spec_rules(), **chosen.rules}
-    found = [rules[what]] if what in rules else rules_of_field(rules, what)
+    # Admission is off unless it is asked for, and so are its rules, but by name.
+    every = {**rules, **admission_rules()}
+    found = [every[what]] if what in every else rules_of_field(rules, what) or rules_of_field(every, what)
     if not found:
-        raise UsageError(f'Can\'t explain "{what}": it is no rule and no field that a rule is about', hint=_hint(rules, what))
+        raise UsageError(f'Can\'t explain "{what}": it is no rule and no field that a rule is about', hint=_hint(every, what))
     if output == "json":
         click.echo(rules_json(found, chosen.name), nl=False)
     else:

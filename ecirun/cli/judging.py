@@ -1,54 +1,103 @@
-"""From SPEC on the command line to a judged pod."""
+"""From SPEC on the command line to judged pods: the API's own rules, admission, ECI's policy."""
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import click
 
-from ecirun.errors import PodRefused, SpecUnreadable, UsageError
+from ecirun.cli.sources import STDIN, open_spec
+from ecirun.errors import PodRefused, UsageError
 from ecirun.policy.judge import Options, judge
 from ecirun.policy.load import Policy
-from ecirun.report.text import finding_text
+from ecirun.report.text import finding_text, refusal_text
 from ecirun.report.verdict import Verdict, verdict_of
 from ecirun.spec import Reading, stream_pods
+from ecirun.spec.finding import Finding
+from ecirun.spec.findings import Validate
 from ecirun.spec.pod import Pod
 from ecirun.spec.yaml_tree import MapNode
 
-EXAMPLE = "example:"
+
+class Bench(NamedTuple):
+    """Who judges, and how strictly. `gates` is None when admission was not asked for; `ignore` heeds ecirun/ignore."""
+
+    policy: Policy
+    options: Options
+    validate: Validate
+    gates: Any = None  # ecirun.policy.admission.load.Gates, which is imported only when it is asked for
+    ignore: bool = False
 
 
-def open_spec(spec: str) -> tuple[BinaryIO, str]:
-    """SPEC, open, and the name by which findings call it. Raises SpecUnreadable."""
-    if spec.startswith(EXAMPLE):
-        from ecirun.examples import example
-
-        return io.BytesIO(example(spec.removeprefix(EXAMPLE))), spec
-    if spec == "-":
-        return sys.stdin.buffer, "<stdin>"
-    try:
-        return open(spec, "rb"), spec
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the name has a NUL"
-        hint = "give a file, - for standard input, or example:NAME (see `ecirun examples`)"
-        raise SpecUnreadable(f"Can't read {spec}: {reason}", where=spec, hint=hint) from None
-
-
-def judge_spec(
-    spec: str, given: Mapping[str, Any], policy: Policy, on_other: Callable[[MapNode], None] | None = None
-) -> list[tuple[Reading, Verdict]]:
-    """Every pod of SPEC with its verdict; `on_other` sees the objects that hold none. Raises SpecUnreadable."""
-    stream, file = open_spec(spec)
+def bench_of(given: Mapping[str, Any], policy: Policy, *, ignore: bool = False) -> Bench:
+    """The bench that the options ask for. Raises PolicyUnreadable or UsageError."""
     options = Options(given["unsupported"], given["writable_root"], _host_memory)
-    judged = []
+    gates = None
+    if given.get("admission") or given.get("allowed_unsafe_sysctls"):
+        from ecirun.policy.admission.load import load_gates
+
+        patterns = [part for text in given.get("allowed_unsafe_sysctls", ()) for part in text.split(",") if part]
+        gates = load_gates(given.get("admission", ()), patterns)
+    return Bench(policy, options, given["validate"], gates, ignore)
+
+
+def judged(
+    spec: str,
+    bench: Bench,
+    *,
+    among_others: bool = False,
+    stdin_name: str = "<stdin>",
+    on_other: Callable[[MapNode], None] | None = None,
+) -> Iterator[tuple[Reading, Verdict]]:
+    """Every pod of SPEC with its verdict, each as soon as it is read; `on_other` sees the objects that hold none.
+
+    Raises SpecUnreadable or PolicyUnreadable.
+    """
+    stream, file = open_spec(spec, stdin_name)
+
+    def see(node: MapNode) -> None:
+        _learn_namespace(node, bench)
+        if on_other is not None:
+            on_other(node)
+
     with stream:
-        for reading in stream_pods(stream, file, validate=given["validate"], on_other=on_other):
-            found = judge(reading.pod, policy, options) if reading.pod else []
-            judged.append((reading, verdict_of(reading, found)))
-    return judged
+        for reading in stream_pods(stream, file, validate=bench.validate, strangers=among_others, on_other=see):
+            yield _judged(reading, bench)
+
+
+def _judged(reading: Reading, bench: Bench) -> tuple[Reading, Verdict]:
+    findings: list[Finding] = list(reading.findings)
+    gate = refusal = ""
+    if bench.gates is not None:
+        from ecirun.policy.admission.stage import admit
+
+        admission = admit(reading, bench.gates.all)
+        reading, gate, refusal = admission.reading, admission.refused_by, admission.refusal
+        findings += admission.findings
+    if reading.pod is not None:
+        findings += judge(reading.pod, bench.policy, bench.options)
+    if bench.ignore and reading.pod is not None and _asks_to_ignore(reading):
+        from ecirun.policy.ignore import ignore
+
+        findings = ignore(findings, reading, bench.policy)
+    return reading, verdict_of(reading, findings, gate, refusal)
+
+
+def _asks_to_ignore(reading: Reading) -> bool:
+    key = "ecirun/ignore"
+    holders = (reading.values.get("metadata", {}), reading.template.get("metadata", {}))
+    return any(key in metadata.get("annotations", ()) for metadata in holders)
+
+
+def _learn_namespace(node: MapNode, bench: Bench) -> None:
+    """A Namespace that stands before its pods may say how they are judged."""
+    namespaces = bench.gates.namespaces if bench.gates is not None else None
+    if namespaces is not None:
+        from ecirun.policy.admission.load import kind_of, learn
+
+        if kind_of(node) == "Namespace":
+            learn(namespaces, node)
 
 
 def say_findings(verdict: Verdict, *, quiet: bool) -> None:
@@ -56,31 +105,38 @@ def say_findings(verdict: Verdict, *, quiet: bool) -> None:
     for finding in verdict.findings:
         if finding.severity == "error" or not quiet:
             click.echo(finding_text(finding), err=True)
+    if verdict.refusal:
+        click.echo(refusal_text(verdict), err=True)
 
 
 def admitted_pod(
     spec: str, given: Mapping[str, Any], policy: Policy, on_other: Callable[[MapNode], None], *, say_warnings: bool
 ) -> Pod:
-    """The first pod of SPEC, which the policy admits; its findings go to stderr. `on_other` sees objects that hold no pod.
+    """The first pod of SPEC, as admission left it, which the policy admits; its findings go to stderr.
+
+    `on_other` sees the objects that hold no pod.
 
     Raises PodRefused when the pod has errors.
     """
-    if spec == "-" and given.get("stdin"):
+    if spec == STDIN and given.get("stdin"):
         raise UsageError(
             "Can't give standard input to the workload: the spec is read from it",
             hint="read the spec from a file, or leave out -i",
         )
-    judged = judge_spec(spec, given, policy, on_other)
-    reading, verdict = judged[0]
+    bench = bench_of(given, policy)
+    first, *others = list(judged(spec, bench, on_other=on_other))
+    reading, verdict = first
     say_findings(verdict, quiet=not say_warnings)
+    what = f'pod "{verdict.name}"' if verdict.name else "the pod"
     if verdict.stage is not None or reading.pod is None:
-        by = policy.name if verdict.stage == "policy" else "the Kubernetes API's own rules"
-        what = f'pod "{verdict.name}"' if verdict.name else "the pod"
-        raise PodRefused(f"Can't run {what}: it is refused by {by}", hint="correct what is said above; nothing was started")
-    if len(judged) > 1 and say_warnings:
-        others = ", ".join(f'"{other.name}"' for other, _verdict in judged[1:])
+        how = {"policy": f"by {bench.policy.name}", "admission": f"at admission by {verdict.gate}"}.get(
+            verdict.stage or "", "by the Kubernetes API's own rules"
+        )
+        raise PodRefused(f"Can't run {what}: it is refused {how}", hint="correct what is said above; nothing was started")
+    if others and say_warnings:
+        names = ", ".join(f'"{other.name}"' for other, _verdict in others)
         click.echo(
-            f'ecirun: warning: of {len(judged)} pods only the first, "{reading.name}", is taken; not: {others}', err=True
+            f'ecirun: warning: of {len(others) + 1} pods only the first, "{reading.name}", is taken; not: {names}', err=True
         )
     return reading.pod
 

@@ -9,7 +9,25 @@ import click
 from ecirun.errors import EcirunError
 
 policy = click.option(
-    "--policy", default="eci-2024-02-26", metavar="NAME|FILE", help="The policy to judge by.", show_default=True
+    "--policy",
+    default="eci-2024-02-26",
+    metavar="NAME|FILE",
+    help="The policy to judge by; none leaves ECI's rules out.",
+    show_default=True,
+)
+admission = click.option(
+    "--admission",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="What a cluster checks first (default: nothing); repeat it for several. NAME is pss:LEVEL[@VERSION], psp:NAME, "
+    "kubelet, or namespaces (judge by the labels of the Namespaces that stand before the pods in the input); FILE has "
+    "PodSecurityPolicies or labelled Namespaces. See `ecirun admission`.",
+)
+allowed_unsafe_sysctls = click.option(
+    "--allowed-unsafe-sysctls",
+    multiple=True,
+    metavar="PATTERN,...",
+    help="The kubelet's flag of that name; asks for the gate kubelet too.",
 )
 validate = click.option(
     "--validate",

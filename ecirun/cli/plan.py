@@ -28,6 +28,8 @@ from ecirun.report.plan_text import plan_text
 @shared.network
 @shared.sysctls
 @shared.policy
+@shared.admission
+@shared.allowed_unsafe_sysctls
 @shared.validate
 @shared.unsupported
 @shared.writable_root

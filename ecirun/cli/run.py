@@ -45,6 +45,8 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: float)
 @shared.network
 @shared.sysctls
 @shared.policy
+@shared.admission
+@shared.allowed_unsafe_sysctls
 @shared.validate
 @shared.unsupported
 @shared.writable_root

@@ -27,7 +27,7 @@ class StatusFile:
             return
         text = json.dumps({"schema_version": 1, **fields}) + "\n"
         try:
-            if self._is_stream():
+            if is_stream(self.path):
                 with open(self.path, "a", encoding="utf-8") as stream:
                     stream.write(text)
             else:
@@ -35,16 +35,17 @@ class StatusFile:
         except OSError as error:
             raise UsageError(f"Can't write status file {self.path}: {error.strerror}", hint="name another file") from None
 
-    def _is_stream(self) -> bool:
-        """Whether to write into what is there rather than to replace it: a pipe, a device, or a name such as /dev/stdout.
-
-        Such a name may lead to a plain file, and is a link that nobody but the system may replace.
-        """
-        path = os.path.abspath(self.path or "")
-        return path.startswith(("/dev/", "/proc/")) or (os.path.exists(path) and not os.path.isfile(path))
-
     def _replace(self, path: str, text: str) -> None:
         draft = f"{path}.new-{os.getpid()}"
         with open(draft, "w", encoding="utf-8") as stream:
             stream.write(text)
         os.replace(draft, path)
+
+
+def is_stream(path: str) -> bool:
+    """Whether to write into what is there rather than to replace it: a pipe, a device, or a name such as /dev/stdout.
+
+    Such a name may lead to a plain file, and is a link that nobody but the system may replace.
+    """
+    path = os.path.abspath(path)
+    return path.startswith(("/dev/", "/proc/")) or (os.path.exists(path) and not os.path.isfile(path))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ecirun.errors import LaunchFailed, PodRefused, UsageError
 from ecirun.plan.container import ContainerOptions, plan_container
 from ecirun.plan.facts import Facts
+from ecirun.plan.impossible import refuse_the_impossible
 from ecirun.plan.model import (
     POD_IP,
     ContainerPlan,
@@ -59,6 +60,8 @@ def chosen_container(pod: Pod, name: str) -> Container:
 
 def build_plan(pod: Pod, policy: Policy, facts: Facts, options: Options) -> PodPlan:
     """The plan of the pod. Raises UsageError, LaunchFailed, ImageBroken or PodRefused for what cannot be planned."""
+    if not policy.judges:
+        refuse_the_impossible(pod, writes_to_host=options.sysctls == "host")
     chosen = chosen_container(pod, options.container)
     name = _name(pod, options)
     hostname = host_name(pod)

@@ -63,7 +63,9 @@ def plan_container(
                 f'Can\'t start container "{container.name}": {error}', hint="set command in the spec, or give one after --"
             ) from None
         planned = command(("(the image's command)",))
-    mounts = container_mounts(container, volumes, own.values, read_only_root=not options.writable_root)
+    # Without a policy the root is what Kubernetes makes of it: writable, unless the container says otherwise.
+    writable = (options.writable_root or not policy.judges) and context.read_only_root_filesystem is not True
+    mounts = container_mounts(container, volumes, own.values, read_only_root=not writable)
     plan = ContainerPlan(
         name=container.name,
         image=image.reference,
@@ -74,7 +76,7 @@ def plan_container(
         capabilities=after_exec(granted(context, policy.capabilities_default), user.uid),
         no_new_privs=context.allow_privilege_escalation is False,
         no_new_privs_origin=("default" if context.allow_privilege_escalation is None else "container allowPrivilegeEscalation"),
-        root=root_of(image, mounts, planned.cwd, writable=options.writable_root),
+        root=root_of(image, mounts, planned.cwd, writable=writable),
         mounts=mounts,
         devices=DEVICES,
         masked_paths=tuple(policy.masked_paths),

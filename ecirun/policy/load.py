@@ -25,15 +25,19 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "capabilities": ("addable", "ticket_only", "default"),
     "proc": ("masked", "read_only"),
 }
-TOP_LEVEL = ("name", "title", "source", "extends", *TABLES, "rules")
+TOP_LEVEL = ("name", "title", "source", "extends", "judges", *TABLES, "rules")
 
 
 class Policy(NamedTuple):
-    """One policy. Sysctl patterns may end in `*`; capability names have no CAP_; paths are absolute."""
+    """One policy. Sysctl patterns may end in `*`; capability names have no CAP_; paths are absolute.
+
+    A policy that does not judge lets every pod pass, and only says what a pod gets that asks for nothing.
+    """
 
     name: str
     title: str
     source: str
+    judges: bool
     sysctls_allowed: tuple[str, ...]
     sysctls_refused: tuple[str, ...]
     min_free_percent: int
@@ -163,6 +167,8 @@ def _policy(table: dict[str, Any], file: str) -> Policy:
             raise _wrong(file, f"{key} must be a string that is not empty")
     for section, keys in TABLES.items():
         _check_section(table.get(section), section, keys, file)
+    if not isinstance(table.get("judges", True), bool):
+        raise _wrong(file, "judges must be true or false")
     percent = table["sysctls"]["min_free_percent"]
     if not isinstance(percent, int) or isinstance(percent, bool) or not 0 <= percent <= 100:
         raise _wrong(file, "[sysctls] min_free_percent must be a whole number between 0 and 100")
@@ -170,6 +176,7 @@ def _policy(table: dict[str, Any], file: str) -> Policy:
         name=table["name"],
         title=table["title"],
         source=table["source"],
+        judges=table.get("judges", True),
         sysctls_allowed=_patterns(table, "allowed", file),
         sysctls_refused=_patterns(table, "refused", file),
         min_free_percent=percent,

@@ -27,14 +27,20 @@ def policy_text(policy: Policy, others: Iterable[str]) -> str:
     ]
     for label, text in rows:
         lines += _entry(label, text or "none", 24)
-    lines.append("")
-    for rule in policy.rules.values():
-        lines += _entry(rule.id, f"{rule.summary} ({rule.certainty})", 28)
+    lines += ["", *rule_lines(policy.rules.values())]
     rest = [name for name in others if name != policy.name]
     lines += ["", "ecirun explain RULE says more about each."]
     if rest:
         lines.append(f"Other policies: {', '.join(rest)} (--policy NAME, or a file of your own).")
     return "\n".join(lines) + "\n"
+
+
+def rule_lines(rules: Iterable[Rule]) -> list[str]:
+    """Each rule in a line or two."""
+    lines = []
+    for rule in rules:
+        lines += _entry(rule.id, f"{rule.summary} ({rule.certainty})", 36)
+    return lines
 
 
 def policy_json(policy: Policy) -> str:
@@ -44,9 +50,14 @@ def policy_json(policy: Policy) -> str:
 
 
 def policy_markdown(policy: Policy) -> str:
+    """A table with one row per rule of the policy; ends in a newline."""
+    return rules_markdown(policy.rules.values())
+
+
+def rules_markdown(rules: Iterable[Rule]) -> str:
     """A table with one row per rule; ends in a newline."""
     lines = ["| rule | field | allowed | reason | |", "| --- | --- | --- | --- | --- |"]
-    for rule in policy.rules.values():
+    for rule in rules:
         fields = "<br>".join(f"`{field}`" for field in rule.fields)
         allowed = ", ".join(f"`{entry}`" if " " not in entry else entry for entry in rule.allowed)
         cells = (f"`{rule.id}`", fields, allowed, f"{rule.summary}. {rule.reason}", rule.certainty)

@@ -5,11 +5,12 @@ What does not fit is left out of the result, so whoever reads on meets right typ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ecirun.spec.field_error import invalid_value, quoted
 from ecirun.spec.findings import Findings
-from ecirun.spec.schema import belongs_at, did_you_mean, types
+from ecirun.spec.schema import Fields, belongs_at, nearest, types
 from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode
 
 RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
@@ -23,12 +24,15 @@ NOTHING = _Nothing()
 
 
 class Decoder:
-    """Decodes one object. `pod` is the path of its pod spec, for hints about where a field belongs."""
+    """Decodes one object. `pod` is the path of its pod spec, for hints about where a field belongs.
 
-    def __init__(self, findings: Findings, pod: str) -> None:
+    `table` has the types of the object where they are not those of the API's pods and workloads.
+    """
+
+    def __init__(self, findings: Findings, pod: str, table: Mapping[str, Fields] | None = None) -> None:
         self.findings = findings
         self.marks = findings.marks
-        self.types = types()
+        self.types = types() if table is None else table
         self.pod = pod
 
     def object(self, node: Node, type_name: str, path: str) -> dict[str, Any]:
@@ -102,7 +106,7 @@ class Decoder:
                 mark=mark,
             )
             return
-        near = did_you_mean(type_name, key)
+        near = nearest(key, self.types[type_name])
         hint = f"did you mean {near}?" if near else "remove it; see `kubectl explain pod` for the fields that there are"
         self.findings.add_lenient("unknown-field", path, key, f'unknown field "{key}"', hint=hint, mark=mark)
 

@@ -10,8 +10,18 @@ from ecirun.spec.source import Mark
 Severity = Literal["error", "warning", "note"]
 
 
+class Ignored(NamedTuple):
+    """What an annotation of the pod made of a finding: the severity that it had, and the reason that the annotation gives."""
+
+    severity: Severity
+    reason: str
+
+
 class Finding(NamedTuple):
-    """One judgement. `message` is Kubernetes' field error without the path: `Invalid value: "x": why`."""
+    """One judgement. `message` is Kubernetes' field error without the path: `Invalid value: "x": why`.
+
+    A finding that the pod asks to ignore is a note, and `ignored` says what it was.
+    """
 
     rule: Rule
     severity: Severity
@@ -20,6 +30,7 @@ class Finding(NamedTuple):
     message: str
     hint: str
     mark: Mark
+    ignored: Ignored | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The finding as the object that `check -o json` documents."""

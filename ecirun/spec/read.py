@@ -130,10 +130,21 @@ def _objects(nodes: Iterable[Node], *, strangers: bool) -> Iterator[MapNode]:
                 hint="begin with apiVersion: v1 and kind: Pod",
             )
         items = node.get("items")
-        if _text(node, "kind") in ("List", "PodList") and isinstance(items, ListNode):
-            yield from _objects(items.items, strangers=strangers)
+        if _text(node, "kind").endswith("List") and isinstance(items, ListNode):
+            yield from _objects((_item(item, node) for item in items.items), strangers=strangers)
         else:
             yield node
+
+
+def _item(item: Node, owner: MapNode) -> Node:
+    """An item of a list; of one such as PodList it need not say its kind again."""
+    kind = _text(owner, "kind").removesuffix("List")
+    if isinstance(item, MapNode) and "kind" not in item.entries and kind:
+        said = owner.entries["kind"][1]
+        item.entries["kind"] = (said, ScalarNode(said.file, said.line, said.column, kind, kind))
+        if "apiVersion" in owner.entries:
+            item.entries.setdefault("apiVersion", owner.entries["apiVersion"])
+    return item
 
 
 def _text(node: MapNode, key: str) -> str:

@@ -61,7 +61,7 @@ PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 def belongs_at(type_name: str, field: str, pod: str, container: str, here: str) -> str:
     """The path where `field`, found in an object of `type_name`, belongs, whatever its case; empty when nowhere near."""
-    if any(known.lower() == field.lower() for known in types()[type_name]):
+    if any(known.lower() == field.lower() for known in types().get(type_name, ())):
         return ""
     for other, place in PLACES.get(type_name, ()):
         for known in types()[other]:
@@ -69,11 +69,6 @@ def belongs_at(type_name: str, field: str, pod: str, container: str, here: str) 
                 metadata = pod.removesuffix("spec") + "metadata"
                 return place.format(pod=pod, container=container, here=here, metadata=metadata) + "." + known
     return ""
-
-
-def did_you_mean(type_name: str, field: str) -> str:
-    """The field of `type_name` that is spelled most like `field`; empty when none is near."""
-    return nearest(field, types()[type_name])
 
 
 def nearest(word: str, words: Fields | tuple[str, ...]) -> str:

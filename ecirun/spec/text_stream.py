@@ -20,7 +20,7 @@ class TextStream:
         self.stream = stream
         self.file = file
         self.failure: SpecUnreadable | None = None
-        self.decode = codecs.getincrementaldecoder("utf-8")().decode
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.encoding = ""
         self.taken = 0  # bytes
         self.most = 0  # bytes that may be taken
@@ -65,13 +65,14 @@ class TextStream:
         if not self.encoding:
             self.encoding = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"
             if self.encoding == "UTF-16":
-                self.decode = codecs.getincrementaldecoder("utf-16")().decode
+                self.decoder = codecs.getincrementaldecoder("utf-16")()
             data = data.removeprefix(codecs.BOM_UTF8)
+        kept = len(self.decoder.getstate()[0])  # of a character that the part before began
         try:
-            text = self.decode(data, not data)
+            text = self.decoder.decode(data, not data)
         except UnicodeDecodeError as error:
-            line = self._lines_taken() + data.count(b"\n", 0, error.start) + 1
-            at = self.taken + error.start + 1
+            line = self._lines_taken() + error.object.count(b"\n", 0, error.start) + 1
+            at = self.taken - kept + error.start + 1
             why = f"it is not text: byte {at} is not {self.encoding}"
             raise self._fail(f"Can't read {self.file}:{line}: {why}", f"{self.file}:{line}", _GIVE_YAML) from None
         if "\0" in text:

@@ -38,12 +38,14 @@ def report_owner(findings: Findings, values: Values, kind: str, template: tuple[
 
 def _report_selector(findings: Findings, spec: Values, kind: str) -> None:
     selector = spec.get("selector")
+    labels = spec.get("template", {}).get("metadata", {}).get("labels", {})
     if not selector:
+        if kind == "ReplicationController" and labels:
+            return  # The labels of its template are the default.
         hint = f"add selector: the API refuses a {kind} without"
         _warn(findings, "required-field", "spec.selector", None, required_value(), hint)
         return
     wanted = selector if kind == "ReplicationController" else selector.get("matchLabels", {})
-    labels = spec.get("template", {}).get("metadata", {}).get("labels", {})
     if any(labels.get(key) != value for key, value in wanted.items()):
         message = invalid_value(labels, "`selector` does not match template `labels`")
         hint = f"give the template the labels of the selector: the API refuses a {kind} whose pods are not its own"
