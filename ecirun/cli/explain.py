@@ -12,7 +12,9 @@ from ecirun.errors import UsageError
 from ecirun.policy.load import load_policy
 from ecirun.report.catalogue import rule_text, rules_json
 from ecirun.spec import spec_rules
+from ecirun.spec.effects import MEANING
 from ecirun.spec.rules import Rule
+from ecirun.spec.schema import types
 
 
 @click.command("explain")
@@ -23,9 +25,9 @@ def command(what: str, policy: str, output: str) -> int:
     """Explain a RULE that a finding names, or the rules of a FIELD such as capabilities.add."""
     chosen = load_policy(policy)
     rules = {**spec_rules(), **chosen.rules}
-    found = [rules[what]] if what in rules else rules_of_field(rules, what)
+    found = [rules[what]] if what in rules else rules_of_field(rules, what) or rules_named_like(rules, what)
     if not found:
-        raise UsageError(f'Can\'t explain "{what}": it is no rule and no field that a rule is about', hint=_hint(rules, what))
+        raise UsageError(f'Can\'t explain "{what}": {_why_not(what)}', hint=_hint(rules, what))
     if output == "json":
         click.echo(rules_json(found, chosen.name), nl=False)
     else:
@@ -37,6 +39,16 @@ def rules_of_field(rules: Mapping[str, Rule], field: str) -> list[Rule]:
     """The rules about `field`: a whole path, or any run of its parts; indices do not matter."""
     wanted = _parts(field)
     return [rule for rule in rules.values() if any(_has_run(_parts(path), wanted) for path in rule.fields)]
+
+
+def rules_named_like(rules: Mapping[str, Rule], word: str) -> list[Rule]:
+    """The rules with the word in their id or, as the beginning of a part, in one of their field paths."""
+    wanted = word.lower()
+    return [
+        rule
+        for rule in rules.values()
+        if wanted and (wanted in rule.id or any(part.startswith(wanted) for path in rule.fields for part in _parts(path)))
+    ]
 
 
 def _parts(path: str) -> list[str]:
@@ -53,9 +65,20 @@ def _has_run(path: Sequence[str], wanted: Sequence[str]) -> bool:
     return any(path[start : start + len(wanted)] == wanted for start in range(len(path)))
 
 
+def _why_not(what: str) -> str:
+    name = re.sub(r"\[.*?\]", "", what).rpartition(".")[2]
+    holders = sorted(kind for kind, fields in types().items() if name in fields)
+    if holders:
+        return f"it is a field of {', '.join(holders[:3])}{' and others' if len(holders) > 3 else ''}, and no rule is about it"
+    return "it is no rule and no field that a rule is about"
+
+
 def _hint(rules: Mapping[str, Rule], what: str) -> str:
     from difflib import get_close_matches
 
-    fields = {part for rule in rules.values() for path in rule.fields for part in re.sub(r"\[.*?\]", "", path).split(".")}
-    near = get_close_matches(what, [*rules, *fields], n=1)
-    return f"did you mean {near[0]}?" if near else "`ecirun policy` lists the rules"
+    name = what.rpartition(".")[2]
+    if name in MEANING:
+        return f"mind that it has no effect here: {MEANING[name]}"
+    parts = {part for rule in rules.values() for path in rule.fields for part in re.sub(r"\[.*?\]", "", path).split(".")}
+    near = get_close_matches(what, [*rules, *parts], n=1)
+    return f"did you mean {near[0]}?" if near else "run `ecirun policy` for the rules"

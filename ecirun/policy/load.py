@@ -48,15 +48,15 @@ class Policy(NamedTuple):
 class _Rules(Mapping[str, Rule]):
     """The rules by id, read when the first is asked for: only findings and `explain` need them, and it takes a while."""
 
-    def __init__(self, own: Mapping[str, Any], policy: str) -> None:
-        self.own = own
-        self.policy = policy
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.table = table
         self.read: Mapping[str, Rule] | None = None
 
     def all(self) -> Mapping[str, Rule]:
-        """The rules, with what the policy says of them laid over the common texts."""
+        """The common texts, with what follows from the policy's data and what it says of the rules itself laid over them."""
         if self.read is None:
-            self.read = rules_from_table(_laid_over(_common_rules(), self.own), "policy", self.policy)
+            texts = _laid_over(_laid_over(_common_rules(), _allowed(self.table)), self.table.get("rules", {}))
+            self.read = rules_from_table(texts, "policy", self.table["name"])
         return self.read
 
     def __getitem__(self, rule: str) -> Rule:
@@ -67,6 +67,23 @@ class _Rules(Mapping[str, Rule]):
 
     def __len__(self) -> int:
         return len(self.all())
+
+
+def _allowed(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What the policy's data allow, in words, for the rules that judge by it."""
+    sysctls, capabilities = table["sysctls"], table["capabilities"]
+    patterns = []
+    for pattern in sysctls["allowed"]:
+        kept = [name for name in sysctls["refused"] if name.startswith(pattern.removesuffix("*"))]
+        patterns.append(f"{pattern} except {' and '.join(kept)}" if kept else pattern)
+    by_ticket = capabilities["ticket_only"]
+    names = [f"{name} (by ticket)" if name in by_ticket else name for name in capabilities["addable"]]
+    share = f"at most {sysctls['min_free_percent']} % of the pod's memory limits, or of this host's where a container has none"
+    return {
+        "sysctl-not-permitted": {"allowed": patterns},
+        "capability-not-permitted": {"allowed": names},
+        "min-free-kbytes-large": {"allowed": [share]},
+    }
 
 
 @cache
@@ -178,7 +195,7 @@ def _policy(table: dict[str, Any], file: str) -> Policy:
         capabilities_default=_capabilities(table, "default", file),
         masked_paths=_paths(table, "masked", file),
         read_only_paths=_paths(table, "read_only", file),
-        rules=_Rules(table.get("rules", {}), table["name"]),
+        rules=_Rules(table),
     )
     if table.get("rules"):
         _check_rules(table["rules"], file)

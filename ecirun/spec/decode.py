@@ -245,7 +245,7 @@ def _go_type(type_name: str) -> str:
         return "v1.ObjectMeta"
     if type_name in types():
         return f"v1.{type_name}"
-    return {"intOrString": "intstr.IntOrString", "quantity": "resource.Quantity", "bytes": "[]uint8"}.get(type_name, type_name)
+    return {"intOrString": "int32", "quantity": "resource.Quantity", "bytes": "[]uint8"}.get(type_name, type_name)
 
 
 # How the fields that are most often written wrong look when they are right.
