@@ -164,7 +164,7 @@ class Decoder:
         # Few pods have quantities.
         from ecirun.spec.quantity import BadQuantity, parse_quantity
 
-        text = value.strip() if isinstance(value, str) else quoted(value)
+        text = value.strip(" ") if isinstance(value, str) else quoted(value)
         try:
             parse_quantity(text)
         except BadQuantity as error:

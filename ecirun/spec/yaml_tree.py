@@ -139,9 +139,8 @@ class _Builder:
             if kind is not self.document_start:
                 continue
             if event.version is not None and event.version != (1, 1):
-                raise self._refused(
-                    Mark(self.file, 1), "Kubernetes reads YAML 1.1", hint="remove the line that begins with %YAML"
-                )
+                mark = Mark(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+                raise self._refused(mark, "Kubernetes reads YAML 1.1", hint="remove the line that begins with %YAML")
             self.anchors, self.nodes, self.unfolded = {}, 0, 0
             first = self.get_event()
             node = self._node(first, 0)
