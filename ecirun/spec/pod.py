@@ -171,7 +171,7 @@ class Pod(NamedTuple):
     host_pid: bool = False
     host_ipc: bool = False
     share_process_namespace: bool = False
-    restart_policy: str = "Always"
+    restart_policy: str | None = None  # Kubernetes takes a pod that says nothing for Always
     termination_grace_period_seconds: int = 30
     active_deadline_seconds: int | None = None
     subdomain: str | None = None

@@ -15,7 +15,7 @@ AT = "spec.containers[0]"
 def test_a_minimal_pod_has_kubernetes_defaults():
     pod = pod_of()
     assert (pod.kind, pod.name, pod.namespace, pod.prefix) == ("Pod", "test", "default", "")
-    assert (pod.restart_policy, pod.dns_policy, pod.termination_grace_period_seconds) == ("Always", "ClusterFirst", 30)
+    assert (pod.restart_policy, pod.dns_policy, pod.termination_grace_period_seconds) == (None, "ClusterFirst", 30)
     assert (pod.enable_service_links, pod.service_account_name, pod.active_deadline_seconds) == (True, "", None)
     assert (pod.set_hostname_as_fqdn, pod.share_process_namespace, pod.subdomain, pod.dns_config) == (False, False, None, None)
     assert (pod.host_aliases, pod.limits, pod.requests, pod.labels) == ((), {}, {}, {})
