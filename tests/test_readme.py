@@ -9,7 +9,7 @@ from running import CHECKOUT
 from ecirun.policy.load import load_policy
 from ecirun.report.catalogue import policy_markdown
 
-BEGIN, END = "Policy table: -->\n", "<!-- End of the policy table. -->"
+BEGIN, END = "Policy table: -->\n\n", "\n<!-- End of the policy table. -->"
 
 
 def test_the_policy_table_is_what_the_policy_prints():
