@@ -12,7 +12,7 @@ from ecirun.errors import UsageError
 from ecirun.policy.load import load_policy
 from ecirun.report.catalogue import rule_text, rules_json
 from ecirun.spec import spec_rules
-from ecirun.spec.effects import MEANING
+from ecirun.spec.effects import ACTED_ON, lack_of_effect
 from ecirun.spec.rules import Rule
 from ecirun.spec.schema import types
 
@@ -66,8 +66,7 @@ def _has_run(path: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def _why_not(what: str) -> str:
-    name = re.sub(r"\[.*?\]", "", what).rpartition(".")[2]
-    holders = sorted(kind for kind, fields in types().items() if name in fields)
+    holders = _holders(what)
     if holders:
         return f"it is a field of {', '.join(holders[:3])}{' and others' if len(holders) > 3 else ''}, and no rule is about it"
     return "it is no rule and no field that a rule is about"
@@ -76,9 +75,19 @@ def _why_not(what: str) -> str:
 def _hint(rules: Mapping[str, Rule], what: str) -> str:
     from difflib import get_close_matches
 
-    name = what.rpartition(".")[2]
-    if name in MEANING:
-        return f"mind that it has no effect here: {MEANING[name]}"
+    acting = [holder for holder in _holders(what) if holder in ACTED_ON]
+    if acting:
+        why = lack_of_effect(acting[0], _name(what))
+        return f"mind that it has no effect here: {why}" if why else "use it as in a cluster: ecirun carries it out"
     parts = {part for rule in rules.values() for path in rule.fields for part in re.sub(r"\[.*?\]", "", path).split(".")}
     near = get_close_matches(what, [*rules, *parts], n=1)
     return f"did you mean {near[0]}?" if near else "run `ecirun policy` for the rules"
+
+
+def _holders(field: str) -> list[str]:
+    """The types that have such a field."""
+    return sorted(kind for kind, fields in types().items() if _name(field) in fields)
+
+
+def _name(field: str) -> str:
+    return re.sub(r"\[.*?\]", "", field).rpartition(".")[2]

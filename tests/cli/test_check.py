@@ -7,6 +7,8 @@ import json
 import pytest
 from running import pod_yaml, run_ecirun
 
+from ecirun.policy.load import policy_names
+
 FINE = pod_yaml()
 REFUSED = pod_yaml(container="securityContext: {privileged: true}")
 
@@ -154,7 +156,7 @@ def test_a_policy_that_is_not_there(check):
         2,
         "",
         'ecirun: error: Can\'t find policy "eci-1999"\n'
-        "    hint: choose one of eci-2024-02-26, eci-2024-08-13, or give a file: ./eci-1999\n",
+        f"    hint: choose one of {', '.join(policy_names())}, or give a file: ./eci-1999\n",
     )
 
 

@@ -37,7 +37,7 @@ def sysctl(name: str) -> dict[str, str]:
 
 
 def test_the_policies_that_come_along():
-    assert policy_names() == ("eci-2024-02-26", "eci-2024-08-13")
+    assert {"eci-2024-02-26", "eci-2024-08-13"} <= set(policy_names())
     assert load_policy().name == DEFAULT == "eci-2024-02-26"
 
 
@@ -151,13 +151,13 @@ def test_a_rule_that_no_check_finds_by_is_refused_with_those_that_there_are(own_
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        ("nosuch", 'Can\'t find policy "nosuch"', "choose one of eci-2024-02-26, eci-2024-08-13, or give a file: ./nosuch"),
-        ("./none.toml", "Can't read policy ./none.toml: No such file or directory",
-         "choose one of eci-2024-02-26, eci-2024-08-13, or correct the path"),
-        ("/", "Can't read policy /: Is a directory", "choose one of eci-2024-02-26, eci-2024-08-13, or correct the path"),
+        ("nosuch", 'Can\'t find policy "nosuch"', "or give a file: ./nosuch"),
+        ("./none.toml", "Can't read policy ./none.toml: No such file or directory", "or correct the path"),
+        ("/", "Can't read policy /: Is a directory", "or correct the path"),
     ],
 )  # fmt: skip
 def test_a_policy_that_is_not_there(name, message, hint):
     with pytest.raises(PolicyUnreadable) as refused:
         load_policy(name)
+    hint = f"choose one of {', '.join(policy_names())}, {hint}"
     assert (refused.value.message, refused.value.hint) == (message, hint)
