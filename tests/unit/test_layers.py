@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "plan": {"spec", "policy"},
     "runtime": {"plan", "linux"},
     "report": {"spec", "policy", "plan"},
+    "api": {"examples", "spec", "policy", "linux", "image", "plan", "runtime", "report"},
 }
 
 # Tables that decide nothing and that a room further up needs too.
