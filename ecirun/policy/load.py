@@ -52,15 +52,15 @@ class Policy(NamedTuple):
 class _Rules(Mapping[str, Rule]):
     """The rules by id, read when the first is asked for: only findings and `explain` need them, and it takes a while."""
 
-    def __init__(self, own: Mapping[str, Any], policy: str) -> None:
-        self.own = own
-        self.policy = policy
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.table = table
         self.read: Mapping[str, Rule] | None = None
 
     def all(self) -> Mapping[str, Rule]:
-        """The rules, with what the policy says of them laid over the common texts."""
+        """The common texts, with what follows from the policy's data and what it says of the rules itself laid over them."""
         if self.read is None:
-            self.read = rules_from_table(_laid_over(_common_rules(), self.own), "policy", self.policy)
+            texts = _laid_over(_laid_over(_common_rules(), _allowed(self.table)), self.table.get("rules", {}))
+            self.read = rules_from_table(texts, "policy", self.table["name"])
         return self.read
 
     def __getitem__(self, rule: str) -> Rule:
@@ -71,6 +71,23 @@ class _Rules(Mapping[str, Rule]):
 
     def __len__(self) -> int:
         return len(self.all())
+
+
+def _allowed(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What the policy's data allow, in words, for the rules that judge by it."""
+    sysctls, capabilities = table["sysctls"], table["capabilities"]
+    patterns = []
+    for pattern in sysctls["allowed"]:
+        kept = [name for name in sysctls["refused"] if name.startswith(pattern.removesuffix("*"))]
+        patterns.append(f"{pattern} except {' and '.join(kept)}" if kept else pattern)
+    by_ticket = capabilities["ticket_only"]
+    names = [f"{name} (by ticket)" if name in by_ticket else name for name in capabilities["addable"]]
+    share = f"at most {sysctls['min_free_percent']} % of the pod's memory limits, or of this host's where a container has none"
+    return {
+        "sysctl-not-permitted": {"allowed": patterns},
+        "capability-not-permitted": {"allowed": names},
+        "min-free-kbytes-large": {"allowed": [share]},
+    }
 
 
 @cache
@@ -110,12 +127,16 @@ def _table(name_or_file: str, extending: tuple[str, ...]) -> dict[str, Any]:
     if base_name is None:
         return table
     if not isinstance(base_name, str):
-        raise _wrong(name_or_file, "extends must be the name of a policy or a file")
-    if base_name in (*extending, name_or_file):
-        raise _wrong(name_or_file, f'it extends itself, by "{base_name}"')
-    if "/" in base_name and not os.path.isabs(base_name):
-        base_name = os.path.join(os.path.dirname(name_or_file), base_name)
-    return _laid_over(_table(base_name, (*extending, name_or_file)), table)
+        raise _wrong(name_or_file, "extends must be the name of a policy or a file", hint=f'write extends = "{DEFAULT}"')
+    if "/" in base_name:
+        base_name = os.path.normpath(os.path.join(os.path.dirname(name_or_file), base_name))
+    if base_name in (*extending, os.path.normpath(name_or_file)):
+        raise _wrong(name_or_file, f'it extends itself, by "{base_name}"', hint=f'write extends = "{DEFAULT}"')
+    base = _table(base_name, (*extending, os.path.normpath(name_or_file)))
+    # What differs goes by another name: reports say by which policy a pod was judged.
+    base["name"] = os.path.basename(name_or_file).removesuffix(".toml")
+    base["title"] = f"{base.get('title', base_name)}, changed by {name_or_file}"
+    return _laid_over(base, table)
 
 
 def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +154,8 @@ def _parsed(name_or_file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _wrong(name_or_file, f"it is not TOML: {error}") from None
+        hint = "write texts in quotes and lists in brackets; what belongs to a table stands below its [name]"
+        raise _wrong(name_or_file, f"it is not TOML: {error}", hint=hint) from None
 
 
 def _text(name_or_file: str) -> str:
@@ -149,29 +171,30 @@ def _text(name_or_file: str) -> str:
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise _wrong(name_or_file, "it is larger than 1 MiB")
+            raise _wrong(name_or_file, "it is larger than 1 MiB", hint="give a policy file")
         return data.decode()
     except OSError as error:
         hint = "choose one of " + ", ".join(policy_names()) + ", or correct the path"
         raise PolicyUnreadable(f"Can't read policy {name_or_file}: {error.strerror}", hint=hint) from None
     except UnicodeDecodeError:
-        raise _wrong(name_or_file, "it is not text") from None
+        raise _wrong(name_or_file, "it is not text", hint="save it as UTF-8") from None
 
 
 def _policy(table: dict[str, Any], file: str) -> Policy:
     for key in table:
         if key not in TOP_LEVEL:
-            raise _wrong(file, f"unknown key {key!r}", hint="use only " + ", ".join(TOP_LEVEL))
+            raise _wrong(file, f'unknown key "{key}"', hint="use only " + ", ".join(TOP_LEVEL))
     for key in ("name", "title", "source"):
         if not isinstance(table.get(key), str) or not table[key]:
-            raise _wrong(file, f"{key} must be a string that is not empty")
+            raise _wrong(file, f"{key} must be a string that is not empty", hint=f'add a line such as {key} = "…"')
     for section, keys in TABLES.items():
         _check_section(table.get(section), section, keys, file)
     if not isinstance(table.get("judges", True), bool):
         raise _wrong(file, "judges must be true or false")
     percent = table["sysctls"]["min_free_percent"]
     if not isinstance(percent, int) or isinstance(percent, bool) or not 0 <= percent <= 100:
-        raise _wrong(file, "[sysctls] min_free_percent must be a whole number between 0 and 100")
+        why = "[sysctls] min_free_percent must be a whole number between 0 and 100"
+        raise _wrong(file, why, hint="write it as in min_free_percent = 20")
     policy = Policy(
         name=table["name"],
         title=table["title"],
@@ -185,7 +208,7 @@ def _policy(table: dict[str, Any], file: str) -> Policy:
         capabilities_default=_capabilities(table, "default", file),
         masked_paths=_paths(table, "masked", file),
         read_only_paths=_paths(table, "read_only", file),
-        rules=_Rules(table.get("rules", {}), table["name"]),
+        rules=_Rules(table),
     )
     if table.get("rules"):
         _check_rules(table["rules"], file)
@@ -197,7 +220,7 @@ def _check_section(section: Any, name: str, keys: tuple[str, ...], file: str) ->
         raise _wrong(file, f"it has no [{name}] table", hint=f'start from ours with extends = "{DEFAULT}"')
     for key in section:
         if key not in keys:
-            raise _wrong(file, f"[{name}]: unknown key {key!r}", hint="use only " + ", ".join(keys))
+            raise _wrong(file, f'[{name}]: unknown key "{key}"', hint="use only " + ", ".join(keys))
     for key in keys:
         if key not in section:
             raise _wrong(file, f"[{name}] has no {key}", hint=f'start from ours with extends = "{DEFAULT}"')
@@ -206,7 +229,7 @@ def _check_section(section: Any, name: str, keys: tuple[str, ...], file: str) ->
 def _strings(table: dict[str, Any], section: str, key: str, file: str) -> tuple[str, ...]:
     value = table[section][key]
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise _wrong(file, f"[{section}] {key} must be a list of strings")
+        raise _wrong(file, f"[{section}] {key} must be a list of strings", hint=f'write it as in {key} = ["a", "b"]')
     return tuple(value)
 
 
@@ -219,8 +242,8 @@ def _patterns(table: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
         if "/" in pattern or (sysctl_name(plain) and pattern != "*"):
             raise _wrong(
                 file,
-                f"[sysctls] {key}: {pattern!r} is no sysctl name with dots",
-                hint="end a pattern in * to allow what begins so",
+                f'[sysctls] {key}: "{pattern}" is no sysctl name with dots',
+                hint="write it as in kernel.sem, or as in net.* for what begins so",
             )
     return patterns
 
@@ -230,7 +253,7 @@ def _capabilities(table: dict[str, Any], key: str, file: str) -> tuple[str, ...]
     for name in names:
         if name not in NUMBERS:
             hint = "write it in upper case without CAP_, as in NET_ADMIN"
-            raise _wrong(file, f"[capabilities] {key}: {name!r} is no capability", hint=hint)
+            raise _wrong(file, f'[capabilities] {key}: "{name}" is no capability', hint=hint)
     return names
 
 
@@ -238,7 +261,7 @@ def _paths(table: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
     paths = _strings(table, "proc", key, file)
     for path in paths:
         if not path.startswith(("/proc/", "/sys/")) or ".." in path.split("/"):
-            raise _wrong(file, f"[proc] {key}: {path!r} is not below /proc or /sys")
+            raise _wrong(file, f'[proc] {key}: "{path}" is not below /proc or /sys', hint="write it as in /proc/kcore")
     return paths
 
 
@@ -246,7 +269,7 @@ def _check_rules(own: Any, file: str) -> None:
     from ecirun.policy.checks import RULES
 
     if not isinstance(own, dict):
-        raise _wrong(file, "rules must be a table of [rules.ID] tables")
+        raise _wrong(file, "rules must be a table of [rules.ID] tables", hint="write it as in [rules.host-path]")
     unknown = sorted(set(own) - set(RULES))
     if unknown:
         raise _wrong(file, f"[rules.{unknown[0]}]: there is no such check", hint="use only " + ", ".join(sorted(RULES)))

@@ -56,11 +56,12 @@ def policy_markdown(policy: Policy) -> str:
 
 def rules_markdown(rules: Iterable[Rule]) -> str:
     """A table with one row per rule; ends in a newline."""
-    lines = ["| rule | field | allowed | reason | |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| rule | field | allowed | why | what to do | source |", "| --- | --- | --- | --- | --- | --- |"]
     for rule in rules:
         fields = "<br>".join(f"`{field}`" for field in rule.fields)
-        allowed = ", ".join(f"`{entry}`" if " " not in entry else entry for entry in rule.allowed)
-        cells = (f"`{rule.id}`", fields, allowed, f"{rule.summary}. {rule.reason}", rule.certainty)
+        allowed = ", ".join(entry.replace("*", "\\*") if " " in entry else f"`{entry}`" for entry in rule.allowed)
+        why = f"{rule.summary}. {rule.reason}"
+        cells = (f"`{rule.id}`", fields, allowed, why, rule.remedy, f"{rule.certainty}: {rule.source}")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

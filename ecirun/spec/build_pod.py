@@ -65,7 +65,7 @@ def build_pod(
         host_pid=spec.get("hostPID", False),
         host_ipc=spec.get("hostIPC", False),
         share_process_namespace=spec.get("shareProcessNamespace", False),
-        restart_policy=spec.get("restartPolicy") or "Always",
+        restart_policy=spec.get("restartPolicy") or None,
         # A negative one counts as 1 (pkg/registry/core/pod/strategy.go).
         termination_grace_period_seconds=grace if grace >= 0 else 1,
         active_deadline_seconds=spec.get("activeDeadlineSeconds"),

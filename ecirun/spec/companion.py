@@ -53,14 +53,24 @@ def read_companion(node: MapNode, validate: Validate = "strict") -> Companion | 
     values = Decoder(findings, "spec").object(node, kind, "")
     validate_companion(findings, values, kind)
     metadata = values.get("metadata", {})
+    found = findings.in_file_order()
     return Companion(
         kind=kind,
         name=metadata.get("name", ""),
         namespace=metadata.get("namespace") or "default",
         mark=node.mark,
-        findings=tuple(findings.in_file_order()),
+        findings=tuple(_without_contents(finding) for finding in found) if kind == "Secret" else tuple(found),
         data=_data(values) if kind != "PersistentVolumeClaim" else NOTHING,
     )
+
+
+def _without_contents(finding: Finding) -> Finding:
+    """The finding, without the value of a Secret that has the wrong type."""
+    if finding.rule.id != "wrong-type" or not finding.path.startswith(("data[", "stringData[")):
+        return finding
+    reason = finding.message[finding.message.index("json: ") :]
+    message = f"Invalid value: <contents not shown>: {reason}"
+    return finding._replace(value=None, message=message, hint="write the value as a string, in quotes")
 
 
 def _data(values: Mapping[str, Any]) -> Mapping[str, bytes]:

@@ -168,7 +168,7 @@ class Decoder:
         # Few pods have quantities.
         from ecirun.spec.quantity import BadQuantity, parse_quantity
 
-        text = value.strip() if isinstance(value, str) else quoted(value)
+        text = value.strip(" ") if isinstance(value, str) else quoted(value)
         try:
             parse_quantity(text)
         except BadQuantity as error:
@@ -249,7 +249,7 @@ def _go_type(type_name: str) -> str:
         return "v1.ObjectMeta"
     if type_name in types():
         return f"v1.{type_name}"
-    return {"intOrString": "intstr.IntOrString", "quantity": "resource.Quantity", "bytes": "[]uint8"}.get(type_name, type_name)
+    return {"intOrString": "int32", "quantity": "resource.Quantity", "bytes": "[]uint8"}.get(type_name, type_name)
 
 
 # How the fields that are most often written wrong look when they are right.

@@ -54,16 +54,19 @@ MEANING: Mapping[str, str] = {
 }
 
 
+def lack_of_effect(type_name: str, field: str) -> str:
+    """Why a field does nothing here; empty for one that ecirun acts on."""
+    if field in ACTED_ON[type_name]:
+        return ""
+    return "there is no cluster to place the pod in" if field in PLACEMENT else MEANING.get(field, "ecirun does not act on it")
+
+
 def report_effectless(findings: Findings, values: Mapping[str, Any], type_name: str, path: str) -> None:
     """Add a warning for each field of the object at `path` that nothing here carries out."""
     for name, value in values.items():
-        if name in ACTED_ON[type_name] or value in ([], {}) or value in NEUTRAL.get((type_name, name), ()):
-            continue
-        field_path = f"{path}.{name}"
-        meaning = (
-            "there is no cluster to place the pod in" if name in PLACEMENT else MEANING.get(name, "ecirun does not act on it")
-        )
-        findings.add("field-has-no-effect", field_path, value, f"has no effect here: {meaning}", severity="warning")
+        why = lack_of_effect(type_name, name)
+        if why and value not in ([], {}) and value not in NEUTRAL.get((type_name, name), ()):
+            findings.add("field-has-no-effect", f"{path}.{name}", value, f"has no effect here: {why}", severity="warning")
 
 
 def report_resources(findings: Findings, resources: Mapping[str, Any], path: str) -> None:

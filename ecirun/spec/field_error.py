@@ -11,9 +11,20 @@ def quoted(value: Any) -> str:
     """A value as a field error shows it: strings in quotes with escapes, everything else as JSON."""
     if isinstance(value, str):
         return '"' + "".join(_escaped(character) for character in value) + '"'
-    if isinstance(value, float) and value == value and abs(value) < 1e21 and value.is_integer():
-        return str(int(value))  # encoding/json writes a whole number without a fraction
+    if isinstance(value, float):
+        return _number(value)
     return json.dumps(value, default=str, separators=(",", ":"))
+
+
+def _number(value: float) -> str:
+    """A number as encoding/json writes it: the shortest digits, without exponent from 1e-6 to below 1e21."""
+    from decimal import Decimal
+
+    if value != value or value in (float("inf"), float("-inf")):
+        return str(value)
+    if value and not 1e-6 <= abs(value) < 1e21:
+        return repr(value).replace("e-0", "e-")
+    return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 
 def _escaped(character: str) -> str:

@@ -2,10 +2,11 @@
 
 Field names are Kubernetes', in snake case, and so are the defaults (pkg/apis/core/v1/defaults.go). A field that the spec does
 not set is None where Kubernetes tells "unset" from a zero value, and empty otherwise. Fields that nothing here looks at are
-left out. What few pods have is in `ecirun.spec.pod_parts`: every class here costs each start of ecirun a little.
-"""
+left out.
 
-from __future__ import annotations
+Every class costs each start of ecirun a little: what few pods have is in `ecirun.spec.pod_parts`, and annotations are not
+postponed here, because a NamedTuple would compile each of them.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -134,13 +135,13 @@ class Container(NamedTuple):
     stdin: bool = False
     tty: bool = False
     stdin_once: bool = False
-    env_from: tuple[EnvFrom, ...] = ()
-    limits: Mapping[str, Quantity] = NOTHING
-    requests: Mapping[str, Quantity] = NOTHING
-    liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
-    startup_probe: Probe | None = None
-    lifecycle: Lifecycle | None = None
+    env_from: "tuple[EnvFrom, ...]" = ()
+    limits: "Mapping[str, Quantity]" = NOTHING
+    requests: "Mapping[str, Quantity]" = NOTHING
+    liveness_probe: "Probe | None" = None
+    readiness_probe: "Probe | None" = None
+    startup_probe: "Probe | None" = None
+    lifecycle: "Lifecycle | None" = None
     restart_policy: str | None = None
     termination_message_path: str = "/dev/termination-log"
     termination_message_policy: str = "File"
@@ -170,19 +171,19 @@ class Pod(NamedTuple):
     host_pid: bool = False
     host_ipc: bool = False
     share_process_namespace: bool = False
-    restart_policy: str = "Always"
+    restart_policy: str | None = None  # Kubernetes takes a pod that says nothing for Always
     termination_grace_period_seconds: int = 30
     active_deadline_seconds: int | None = None
     subdomain: str | None = None
     set_hostname_as_fqdn: bool = False
     hostname_override: str | None = None
-    host_aliases: tuple[HostAlias, ...] = ()
+    host_aliases: "tuple[HostAlias, ...]" = ()
     dns_policy: str = "ClusterFirst"
-    dns_config: DNSConfig | None = None
+    dns_config: "DNSConfig | None" = None
     enable_service_links: bool = True
     service_account_name: str = ""
-    limits: Mapping[str, Quantity] = NOTHING
-    requests: Mapping[str, Quantity] = NOTHING
+    limits: "Mapping[str, Quantity]" = NOTHING
+    requests: "Mapping[str, Quantity]" = NOTHING
 
     def where(self, path: str) -> Mark:
         """The place of the value at `path`, or of the nearest parent that is written in the file."""

@@ -41,21 +41,26 @@ def rules_from_table(table: Any, stage: Stage, file: str) -> dict[str, Rule]:
 def _rule(rule_id: str, entry: Any, stage: Stage, file: str) -> Rule:
     where = f"Can't read policy {file}: [rules.{rule_id}]"
     if not isinstance(entry, dict):
-        raise PolicyUnreadable(f"{where} is not a table")
+        raise PolicyUnreadable(f"{where} is not a table", hint=f"write [rules.{rule_id}] on a line of its own")
     unknown = sorted(set(entry) - KEYS)
     if unknown:
-        raise PolicyUnreadable(f"{where}: unknown key {unknown[0]!r}", hint="use only " + ", ".join(sorted(KEYS)))
+        raise PolicyUnreadable(f'{where}: unknown key "{unknown[0]}"', hint="use only " + ", ".join(sorted(KEYS)))
     for key in ("summary", "reason", "remedy", "source", "certainty"):
         if not isinstance(entry.get(key), str) or not entry[key]:
-            raise PolicyUnreadable(f"{where}: {key} must be a string that is not empty")
+            raise PolicyUnreadable(f"{where}: {key} must be a string that is not empty", hint=f'add a line such as {key} = "…"')
     if entry["certainty"] not in ("documented", "assumed"):
-        raise PolicyUnreadable(f'{where}: certainty must be "documented" or "assumed", not {entry["certainty"]!r}')
+        raise PolicyUnreadable(
+            f'{where}: certainty must be "documented" or "assumed", not "{entry["certainty"]}"',
+            hint="write documented for what a page says, else assumed",
+        )
     for key in ("fields", "allowed"):
         value = entry.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise PolicyUnreadable(f"{where}: {key} must be a list of strings")
+            raise PolicyUnreadable(f"{where}: {key} must be a list of strings", hint=f'write it as in {key} = ["a", "b"]')
     if not entry.get("fields"):
-        raise PolicyUnreadable(f"{where}: fields must name at least one field path")
+        raise PolicyUnreadable(
+            f"{where}: fields must name at least one field path", hint='write it as in fields = ["spec.hostNetwork"]'
+        )
     return Rule(
         id=rule_id,
         stage=stage,

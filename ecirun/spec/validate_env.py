@@ -25,7 +25,7 @@ ENV_FIELDS = (
 )
 VOLUME_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")
 # Those that the API knows beside them, but that a container or a volume cannot have.
-OTHER_FIELDS = ("spec.restartPolicy", "spec.schedulerName", "status.phase", "spec.host")
+OTHER_FIELDS = ("spec.restartPolicy", "spec.schedulerName", "status.phase")
 
 RESOURCES = tuple(f"{family}.{name}" for family in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory"))
 BYTES_DIVISORS = ("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei")
@@ -68,7 +68,8 @@ def validate_field_ref(findings: Findings, ref: Values, path: str, fields: Colle
     """Check a fieldRef that may name one of `fields`, or a label or annotation by its key."""
     if not require(findings, ref, "fieldPath", path, hint="name a field of the pod, such as metadata.name"):
         return
-    name, field = ref["fieldPath"], f"{path}.fieldPath"
+    # spec.host is the name that spec.nodeName had once.
+    name, field = ref["fieldPath"].replace("spec.host", "spec.nodeName"), f"{path}.fieldPath"
     hint = "name one of " + ", ".join((*fields, "metadata.labels['KEY']", "metadata.annotations['KEY']"))
     version = ref.get("apiVersion") or "v1"
     subscripted = re.fullmatch(r"(.*)\['(.*)'\]", name, re.DOTALL)

@@ -11,6 +11,8 @@ from ecirun.spec.validate_field import Values, inside, labels
 
 MAX_ANNOTATIONS = 256 * 1024  # bytes, keys and values together
 
+STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+
 SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 APPARMOR_CONTAINER = "container.apparmor.security.beta.kubernetes.io/"
@@ -32,19 +34,22 @@ def validate_metadata(
     validate_annotations(findings, metadata.get("annotations", {}), f"{path}.annotations")
     for owner in metadata.get("ownerReferences", ()):
         _validate_owner(findings, owner, f"{path}.ownerReferences")
-    for finalizer in metadata.get("finalizers", ()):
+    for index, finalizer in enumerate(metadata.get("finalizers", ())):
         complaints = names.qualified_name(finalizer)
         findings.invalid(f"{path}.finalizers", finalizer, *complaints, hint="remove the finalizer")
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            findings.invalid(f"{path}.finalizers[{index}]", finalizer, detail, hint="remove the finalizer")
 
 
 def _validate_names(findings: Findings, metadata: Values, path: str, complaints: Callable[[str], names.Complaints]) -> None:
     hint = "use lower case letters, digits, - and ."
     prefix, name, namespace = metadata.get("generateName"), metadata.get("name"), metadata.get("namespace")
-    if prefix:
-        findings.invalid(f"{path}.generateName", prefix, *complaints(names.generated(prefix)), hint=hint)
     if name:
         findings.invalid(f"{path}.name", name, *complaints(name), hint=hint)
-    elif not prefix:
+    elif prefix:
+        findings.invalid(f"{path}.generateName", prefix, *complaints(names.generated(prefix)), hint=hint)
+    else:
         findings.required(f"{path}.name", "name or generateName is required", hint="give the pod a name: metadata.name")
     if namespace:
         hint = "use lower case letters, digits and -"

@@ -24,21 +24,11 @@ for _word in (".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"):
 for _word in ("-.inf", "-.Inf", "-.INF"):
     WORDS[_word] = float("-inf")
 
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-# Behind a leading dot, underscores must stand between digits.
-_FRACTION = re.compile(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?")
-_WITH_PREFIX = (
-    (re.compile(r"[-+]?0[xX][0-9a-fA-F]+"), 16),
-    (re.compile(r"[-+]?0[bB][01]+"), 2),
-    (re.compile(r"[-+]?0[oO][0-7]+"), 8),
-)
-_OCTAL = re.compile(r"[-+]?0[0-7]+")
-_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,400})")
-_BINARY_WITH_LATE_SIGN = re.compile(r"0b[-+][01]{1,64}")
-_DATE = re.compile(
-    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
-)
 _TAG = "tag:yaml.org,2002:"
+DATE = (
+    "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"([Tt ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
+)
 
 
 @lru_cache(maxsize=4096)  # Every key is a plain scalar, and there are few different ones.
@@ -48,20 +38,30 @@ def plain(text: str) -> Scalar:
         return WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
+    if len(text) < 19 and text.isdecimal() and text.isascii() and text[0] != "0":
+        return int(text)
+    return _number(text)
+
+
+def _number(text: str) -> Scalar:
+    """The value of a text that begins like a number."""
+    # Few files have other numbers than whole ones, and compiling an expression takes a while.
     if text[0] == ".":
-        return _float(text.replace("_", ""), text) if _FRACTION.fullmatch(text) else text
+        # Behind a leading dot, underscores must stand between digits.
+        is_fraction = re.fullmatch(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?", text)
+        return _float(text.replace("_", ""), text) if is_fraction else text
     digits = text.replace("_", "")
-    for pattern, base in _WITH_PREFIX:
-        if pattern.fullmatch(digits):
+    for pattern, base in (("0[xX][0-9a-fA-F]+", 16), ("0[bB][01]+", 2), ("0[oO][0-7]+", 8)):
+        if re.fullmatch(f"[-+]?{pattern}", digits):
             number = int(digits, base)
             return number if _fits(number) else text
-    if _OCTAL.fullmatch(digits) and _fits(int(digits, 8)):
+    if re.fullmatch("[-+]?0[0-7]+", digits) and _fits(int(digits, 8)):
         return int(digits, 8)
-    if _DECIMAL.fullmatch(digits) and _fits(int(digits)):
+    if re.fullmatch("[-+]?(0|[1-9][0-9]{0,400})", digits) and _fits(int(digits)):
         return int(digits)
-    if _FLOAT.fullmatch(digits):
+    if re.fullmatch(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", digits):
         return _float(digits, text)
-    return int(digits[2:], 2) if _BINARY_WITH_LATE_SIGN.fullmatch(digits) else text
+    return int(digits[2:], 2) if re.fullmatch("0b[-+][01]{1,64}", digits) else text
 
 
 def _fits(number: int) -> bool:
@@ -79,7 +79,7 @@ def tagged(text: str, tag: str) -> Scalar:
     if kind == "binary":
         return _binary(text)
     if kind == "timestamp":
-        if _DATE.fullmatch(text):
+        if re.fullmatch(DATE, text):
             return text
         raise ValueError(f"cannot decode !!str `{text}` as a !!timestamp")
     if kind not in ("null", "bool", "int", "float"):

@@ -106,8 +106,17 @@ def stream_documents(stream: BinaryIO, file: str) -> Iterator[Node]:
     text = TextStream(stream, file)
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        # The pure Python loader reads a part of its input already when it is made.
-        yield from _Builder(file, yaml, loader(text), text).documents()
+        builder = _Builder(file, yaml, loader(text), text)
+        while True:
+            try:
+                yield from builder.documents()
+                return
+            except yaml.MarkedYAMLError as error:
+                # An object of JSON needs nothing between it and the one before.
+                mark = error.problem_mark
+                if not (builder.between and mark and text.rewind(mark.index, mark.line, mark.column)):
+                    raise
+                builder = _Builder(file, yaml, loader(text), text)
     except yaml.MarkedYAMLError as error:
         raise text.failure or _broken(error, text, file) from None
     except yaml.YAMLError as error:
@@ -128,25 +137,30 @@ class _Builder:
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.nodes = 0  # of the document so far
         self.unfolded = 0  # of these, by aliases
+        self.first_line = text.first_line + 1
+        self.between = True  # whether the next event is of no document
 
     def documents(self) -> Iterator[Node]:
+        at = 0
         while True:
-            self.text.allow(MAX_DOCUMENT)
+            self.text.allow(MAX_DOCUMENT, at)
+            self.between = True
             event = self.get_event()
+            self.between = False
             kind = type(event)
             if kind is self.stream_end:
                 return
             if kind is not self.document_start:
                 continue
             if event.version is not None and event.version != (1, 1):
-                raise self._refused(
-                    Mark(self.file, 1), "Kubernetes reads YAML 1.1", hint="remove the line that begins with %YAML"
-                )
+                mark = Mark(self.file, event.start_mark.line + self.first_line, event.start_mark.column + 1)
+                raise self._refused(mark, "Kubernetes reads YAML 1.1", hint="remove the line that begins with %YAML")
             self.anchors, self.nodes, self.unfolded = {}, 0, 0
             first = self.get_event()
             node = self._node(first, 0)
             end = self.get_event()
-            if end.start_mark.index - first.start_mark.index > MAX_BYTES and not _is_list(node):
+            at = end.end_mark.index
+            if at - first.start_mark.index > MAX_BYTES and not _is_list(node):
                 raise self.text.too_large()
             if not (isinstance(node, ScalarNode) and node.value is None):
                 yield node
@@ -155,7 +169,7 @@ class _Builder:
         """The node that starts with `event`."""
         kind = type(event)
         start = event.start_mark
-        line, column = start.line + 1, start.column + 1
+        line, column = start.line + self.first_line, start.column + 1
         before = self.nodes
         node: Node
         if kind is self.scalar_event:
@@ -280,7 +294,7 @@ def _broken(error: Any, text: TextStream, file: str) -> SpecUnreadable:
         hint = "indent with spaces: YAML does not allow tabs there"
     else:
         hint = next((hint for part, hint in HINTS if part in problem), "correct what stands there or just before it")
-    where = Mark(file, mark.line + 1, mark.column + 1)
+    where = Mark(file, text.first_line + mark.line + 1, mark.column + 1)
     return SpecUnreadable(f"Can't read {where}: it is not YAML: {_one_line(problem)}", where=str(where), hint=hint)
 
 
