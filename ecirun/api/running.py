@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import select
@@ -26,6 +27,7 @@ from ecirun.plan.mounts import usual_groundwork
 from ecirun.plan.sysctls import SysctlMode
 from ecirun.policy.load import DEFAULT, load_policy
 from ecirun.runtime import client, control, log_reader, messages, privileges, state
+from ecirun.runtime.launching import Sandbox
 from ecirun.runtime.messages import Message
 
 CHUNK = 65536
@@ -75,7 +77,8 @@ def run(
     )
     privileges.check_root()
     usual = usual_groundwork(load_policy(policy))
-    with client.Reservation(launcher(detached=detach), usual) as reservation:
+    shared = launcher(detached=detach)
+    with client.Reservation(shared, usual) as reservation:
         plan = plan_admitted(
             read,
             options,
@@ -91,6 +94,7 @@ def run(
         how = client.Options(detached=detach, keeps_joiners=True)
         sandbox, places = client.launch(reservation, plan, how, {})
     running = RunningPod(plan, sandbox.end, detached=detach, default=container or plan.containers[0].name)
+    running._on_free = lambda end: shared.give_back(Sandbox(end, sandbox.groundwork))
     try:
         running._until_started()
     except BaseException:
@@ -143,6 +147,8 @@ class RunningPod:
         self._lock = threading.Lock()
         self._ended: Message | None = None
         self._gone = False
+        self._free = False
+        self._on_free: Callable[[Socket], None] = Socket.close  # whoever wants the supervisor that has done with this pod
         self._status: dict[str, Any] | None = None
         self._started: set[str] = set()
         _open_pods.add(self)
@@ -161,10 +167,13 @@ class RunningPod:
     def close(self) -> None:
         """End the pod at once, unless it is detached. After that, only its plan and name are left."""
         if not self._detached:
-            # The supervisor hangs up when the pod's name is free again.
+            # The supervisor answers, or hangs up, when the pod's name is free again.
             self._send({"stop": 0, "forget": True})
-            self._until(lambda: self._gone, None)
-        self._end.close()
+            self._until(lambda: self._gone or self._free, None)
+        with self._lock:
+            end = sockets.adopt(self._end.detach()) if self._free else self._end
+            free, self._free = self._free, False
+        (self._on_free if free else Socket.close)(end)
 
     def exec(
         self,
@@ -260,7 +269,7 @@ class RunningPod:
         return code
 
     def _send(self, message: Message, descriptors: tuple[int, ...] = ()) -> None:
-        if self._end.fileno() >= 0:
+        with contextlib.suppress(OSError):  # another thread has closed it
             messages.send(self._end, message, descriptors)
 
     def _until_started(self) -> None:
@@ -289,11 +298,15 @@ class RunningPod:
 
     def _hear(self) -> None:
         with self._lock:
+            if self._end.fileno() < 0:
+                return
             message = messages.receive_now(self._end)
             if message is None:
                 return
             if not message:
                 self._gone = True
+            elif "free" in message:
+                self._free = True
             elif "started" in message:
                 self._started.add(message["started"])
             elif "ended" in message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import signal
+from collections.abc import Iterable
 
 import _prctl
 
@@ -107,6 +108,15 @@ def close_range(first: int, last: int) -> None:
     """Close every descriptor from `first` to `last`."""
     if first <= last:
         syscall(SYS_close_range, first, last, 0, what=f"descriptors {first} to {last}")
+
+
+def close_all_but(descriptors: Iterable[int]) -> None:
+    """Close every descriptor that is not among these."""
+    first = 0
+    for descriptor in sorted(descriptors):
+        close_range(first, descriptor - 1)
+        first = descriptor + 1
+    close_range(first, 0xFFFFFFFF)
 
 
 def new_session_keyring() -> None:

@@ -120,7 +120,7 @@ def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: d
     }
     encoded = messages.in_memory(plan.encoded())
     flat = [descriptor for three in streams.values() for descriptor in three]
-    messages.send(sandbox.end, message, (encoded, *flat, *places.descriptors))
+    messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
     os.close(encoded)
     places.close()
     return sandbox, places

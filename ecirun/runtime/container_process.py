@@ -99,7 +99,8 @@ def _become_container(end: Socket, groundwork: Groundwork, fault: Fault) -> None
     """Never returns: executes the program, or says which step failed and exits."""
     try:
         gc.disable()
-        _keep_only(end.fileno())
+        # The streams are /dev/null.
+        process.close_all_but((0, 1, 2, end.fileno()))
         bench = Bench()
         failed: EcirunError | None = None
         try:
@@ -119,12 +120,6 @@ def _become_container(end: Socket, groundwork: Groundwork, fault: Fault) -> None
         messages.send(end, error_message(failed))
     finally:
         os._exit(125)
-
-
-def _keep_only(descriptor: int) -> None:
-    """Close every descriptor but the streams, which are /dev/null, and this one."""
-    process.close_range(3, descriptor - 1)
-    process.close_range(descriptor + 1, 0xFFFFFFFF)
 
 
 def _run(end: Socket, bench: Bench, pod: dict[str, Any], message: Message, descriptors: tuple[int, ...]) -> EcirunError:

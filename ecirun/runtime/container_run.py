@@ -239,13 +239,21 @@ class ContainerRun:
         used = spare or self.new_joiner()
         request = {**request, "env": {**self.plan.command.env, **request.get("more_env", {})}}
         messages.send(used.end, self.pod.with_address(request), descriptors)
-        used.end.close()
         if self.pod.keeps_joiners:
-            # Not now: whoever waits for this exec shall not wait for the next one's process too.
-            self.pod.loop.after(0, self.prepare_joiner)
+            self.pod.loop.on_readable(used.end.fileno(), lambda: self._joiner_is_free(used))
+        else:
+            used.end.close()
+
+    def _joiner_is_free(self, used: joiner.Joiner) -> None:
+        self.pod.loop.on_readable(used.end.fileno(), None)
+        message, _descriptors = messages.receive(used.end)
+        if message is not None and self.is_running and self.joiner is None:
+            self.joiner = used
+        else:
+            used.end.close()
 
     def prepare_joiner(self) -> None:
-        """Have a process ready for the next exec."""
+        """Have a process ready for the first exec."""
         if self.is_running and self.joiner is None:
             self.joiner = self.new_joiner()
 

@@ -6,10 +6,11 @@
     {"argv": …} + status, streams        ───▶   5. finds the program, spawns it into the PID namespace
                                                 6. {"started"} and at last {"exited": …} to `status`
                                                    {"signal": n} from `status`, or its end, which means kill
+                                         ◀───   7. {"free": true}: the next request may come
 
 Privilege is given up before anything of the joiner can be seen inside: the only process that is ever visible there is the
 one that is spawned, and it shares the joiner's memory, which nobody may look at, until its program runs. Steps 1 to 4 are
-taken ahead, so that an exec costs one spawn.
+taken ahead or were taken for an earlier exec, so that an exec costs one spawn.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Joiner(NamedTuple):
 
 
 def start(container: int, plan: ContainerPlan) -> Joiner:
-    """A process that joins the container of the pidfd `container` and waits for one request."""
+    """A process that joins the container of the pidfd `container` and waits for requests, one at a time."""
     ours, theirs = sockets.pair()
     pid, pidfd = process.clone3(0)
     if pid == 0:
@@ -58,17 +59,11 @@ def _join(supervisor: Socket, container: int, plan: ContainerPlan) -> None:
         gc.disable()
         credentials.set_parent_death_signal(signal.SIGKILL)
         credentials.set_dumpable(False)
-        low, high = sorted((supervisor.fileno(), container))
-        process.close_range(3, low - 1)
-        process.close_range(low + 1, high - 1)
-        process.close_range(high + 1, 0xFFFFFFFF)
+        process.close_all_but((0, 1, 2, supervisor.fileno(), container))
         process.default_signals()
         process.new_session_keyring()
         failed = _become_like(container, plan)
-        message, descriptors = messages.receive(supervisor)
-        if message is not None:
-            status = sockets.adopt(descriptors[0])
-            _serve(message, status, descriptors[1 : 1 + STREAMS], plan, failed)
+        _serve(supervisor, plan, failed)
     finally:
         os._exit(0)
 
@@ -94,7 +89,24 @@ def _become_like(container: int, plan: ContainerPlan) -> EcirunError | None:
     return None
 
 
-def _serve(message: Message, status: Socket, streams: tuple[int, ...], plan: ContainerPlan, failed: EcirunError | None) -> None:
+def _serve(supervisor: Socket, plan: ContainerPlan, failed: EcirunError | None) -> None:
+    """One request after the other, until the supervisor hangs up or this process is not what it was any more."""
+    while True:
+        message, descriptors = messages.receive(supervisor)
+        if message is None:
+            return
+        status = sockets.adopt(descriptors[0])
+        _execute(message, status, descriptors[1 : 1 + STREAMS], plan, failed)
+        status.close()
+        # The way back to the container's own directory needs rights that this process has given up.
+        if message.get("cwd") or not messages.send(supervisor, {"free": True}):
+            return
+
+
+def _execute(
+    message: Message, status: Socket, streams: tuple[int, ...], plan: ContainerPlan, failed: EcirunError | None
+) -> None:
+    """Start the program and wait for it."""
     try:
         if failed:
             raise failed
@@ -102,10 +114,13 @@ def _serve(message: Message, status: Socket, streams: tuple[int, ...], plan: Con
     except (EcirunError, OSError) as error:
         messages.send(status, error_message(error))
         return
-    for stream in streams:
-        os.close(stream)
+    finally:
+        for stream in streams:
+            os.close(stream)
+    pidfd = os.pidfd_open(pid)
     messages.send(status, {"started": pid})
-    messages.send(status, spawning.wait(pid, os.pidfd_open(pid), status))
+    messages.send(status, spawning.wait(pid, pidfd, status))
+    os.close(pidfd)
 
 
 def _spawn(message: Message, status: Socket, streams: tuple[int, ...], plan: ContainerPlan) -> int:

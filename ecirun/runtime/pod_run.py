@@ -30,6 +30,7 @@ from ecirun.runtime.state import PodFolder
 from ecirun.runtime.steps import Fault
 
 SAVE_DELAY = 0.01  # seconds
+JOINER_DELAY = 0.003  # seconds: a container that lives for a moment only is not executed in
 SIDECAR_GRACE = 2.0  # Kubernetes leaves at least this much of the grace period to those that end last
 
 
@@ -171,7 +172,7 @@ class PodRun:
             self.save()
         self.tell({"started": run.name, "pid": run.process.pid if run.process else 0})
         if self.keeps_joiners:
-            self.loop.after(0, run.prepare_joiner)
+            self.loop.after(JOINER_DELAY, run.prepare_joiner)
         if run.plan.post_start:
             actions.start(self, run, run.plan.post_start, None, lambda result: self._hook_done(run, result))
         else:

@@ -34,8 +34,7 @@ def ask(action: Action, host: str, timeout: float, answer: int) -> None:
     """Ask, write the answer as JSON, and exit; never returns. For a new process."""
     try:
         credentials.set_parent_death_signal(signal.SIGKILL)
-        process.close_range(3, answer - 1)
-        process.close_range(answer + 1, 0xFFFFFFFF)
+        process.close_all_but((0, 1, 2, answer))
         signal.setitimer(signal.ITIMER_REAL, timeout)  # by default SIGALRM ends the process, in whatever call it is
         result = _http(action, host, timeout) if action.kind == "httpGet" else _tcp(action, host, timeout)
         os.write(answer, json.dumps(result).encode())

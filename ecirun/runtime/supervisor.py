@@ -1,4 +1,4 @@
-"""The supervisor: one small process per pod. It makes a sandbox ahead, runs the pod in it, and cleans up.
+"""The supervisor: one small process per living pod. It makes a sandbox ahead, runs a pod in it, and cleans up.
 
     client                              supervisor
                                         1. the sandbox steps; a process that can become a container
@@ -8,6 +8,7 @@
     {"note"}, {"warning"}         ◀───
     {"signal"}, {"stop"}, {"exec"}───▶
     {"ended": …} or {"error": …}  ◀───  4. everything is taken away
+    {"free": true}                ◀───  5. after a {"forget"}: makes another sandbox, with namespaces of its own, and waits
 
 Others connect to control.sock in the pod's folder and may ask for `exec`, `stop` and `wait`. If the client of a pod that is
 not detached goes, the supervisor ends the pod. If the supervisor is killed, the containers die by PDEATHSIG and with them
@@ -21,6 +22,7 @@ import gc
 import json
 import os
 import signal
+from typing import NamedTuple
 
 from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, mount, process, sockets, sysctl_probe
@@ -39,39 +41,64 @@ from ecirun.runtime.stage_steps import stage_steps
 from ecirun.runtime.state import CONTROL
 from ecirun.runtime.steps import Fault, run_steps
 
+READ = os.O_RDONLY | os.O_CLOEXEC
+TITLE = "ecirun-supervisor"
+
 
 def supervise(client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.Hierarchy, ...], fault: Fault) -> None:
     """Be a supervisor; never returns. For a new process."""
     try:
         gc.disable()
         _own_session(client)
-        _Supervisor(client, groundwork, hierarchies, fault).run()
+        home = _Home(os.open("/proc/self/ns/mnt", READ), os.open("/proc/self/ns/net", READ))
+        while _Supervisor(client, groundwork, hierarchies, fault, home).run():
+            _come_home(home, client)
     finally:
         os._exit(0)
+
+
+class _Home(NamedTuple):
+    """What a supervisor keeps from pod to pod: the launcher's mount namespace and the host's network, as descriptors."""
+
+    mounts: int
+    network: int
+
+
+def _come_home(home: _Home, client: Socket) -> None:
+    """Let go of all that the last pod had: what no object closes, and with its mount namespace all of its mounts.
+
+    What namespaces it is still in, the steps of the next sandbox replace.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    process.set_title(TITLE)
+    gc.collect()
+    process.close_all_but((0, 1, 2, client.fileno(), *home))
+    process.setns(home.mounts, process.CLONE_NEWNS)
 
 
 def _own_session(client: Socket) -> None:
     """Nothing ties it to whoever started ecirun: no terminal, no streams, no descriptors."""
     os.setsid()
+    process.set_title(TITLE)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     null = os.open("/dev/null", os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-    process.close_range(3, client.fileno() - 1)
-    process.close_range(client.fileno() + 1, 0xFFFFFFFF)
+    process.close_all_but((0, 1, 2, client.fileno()))
 
 
 class _Supervisor:
     """One pod's supervisor."""
 
-    def __init__(self, client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.Hierarchy, ...], fault: Fault) -> None:
+    def __init__(
+        self, client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.Hierarchy, ...], fault: Fault, home: _Home
+    ) -> None:
         self.client = client
         self.groundwork = groundwork
         self.hierarchies = hierarchies
         self.fault = fault
-        host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.bench = Bench(host_network, Groups(hierarchies))
+        self.bench = Bench(home.network, Groups(hierarchies))
         self.loop = Loop()
         self.control: Socket | None = None
         self.plan: PodPlan | None = None
@@ -82,18 +109,15 @@ class _Supervisor:
         self.captured = False  # whether the pod's client has its output from the logs
         self.forgotten = False
 
-    def run(self) -> None:
-        """The whole life."""
+    def run(self) -> bool:
+        """One pod's whole life. Whether the client may have another pod."""
         sandbox: Sandbox | None = None
         failed: Exception | None = None
         try:
             sandbox = self._make_sandbox()
         except (OSError, EcirunError) as error:
             failed = error
-        message, descriptors = messages.receive(self.client)
-        while message is not None and "probe" in message:
-            messages.send(self.client, {"seen": self._look(message["probe"])} if failed is None else {})
-            message, descriptors = messages.receive(self.client)
+        message, descriptors = self._wait_for_launch(failed)
         last: Message | None = None
         if message is not None:
             try:
@@ -103,7 +127,20 @@ class _Supervisor:
                 last = self._run_pod(Request(message, descriptors), sandbox)
             except (OSError, EcirunError) as error:
                 last = container_process.error_message(error)
-        self._clean_up(sandbox, last)
+        return self._clean_up(sandbox, last)
+
+    def _wait_for_launch(self, failed: Exception | None) -> tuple[Message | None, tuple[int, ...]]:
+        """The request for a launch and its descriptors; None when the client is gone."""
+        while True:
+            message, descriptors = messages.receive(self.client)
+            if message is None:
+                return None, ()
+            if "launch" in message:
+                return message["launch"], descriptors
+            if "probe" in message:
+                messages.send(self.client, {"seen": self._look(message["probe"])} if failed is None else {})
+            for descriptor in descriptors:
+                os.close(descriptor)  # of what came too late for the pod before
 
     def _make_sandbox(self) -> Sandbox:
         run_steps(sandbox_steps(), self.bench, fault=self.fault)
@@ -136,7 +173,7 @@ class _Supervisor:
         assert folder is not None
         folder.take_name(plan.name)
         self.plan = plan
-        process.set_title(f"ecirun-supervisor {plan.name}")
+        process.set_title(f"{TITLE} {plan.name}")
         self.scratch_parent = request.scratch_parent
         attach_places(self.bench, request.places, request.place_mounts)
         say = None
@@ -234,8 +271,8 @@ class _Supervisor:
         names = ", ".join(run.name for run in pod.runs)
         return f'Can\'t find container "{name}" in pod "{pod.plan.name}": it has {names}'
 
-    def _clean_up(self, sandbox: Sandbox | None, last: Message | None) -> None:
-        """Give back what the host lent, and only then say how it ended."""
+    def _clean_up(self, sandbox: Sandbox | None, last: Message | None) -> bool:
+        """Give back what the host lent, and only then say how it ended. Whether all is well and another pod may come."""
         if self.bench.pause is not None:
             spawning.send_signal(self.bench.pause.pidfd, signal.SIGKILL)
             os.waitpid(self.bench.pause.pid, 0)
@@ -249,15 +286,18 @@ class _Supervisor:
             if self.captured and last is not None and not self.forgotten:
                 self._stay_for_questions(last)
             folder.give_up_name()
+        free = self.forgotten and last is not None and "error" not in last and messages.send(self.client, {"free": True})
         if last is not None and not self.captured:
             messages.send(self.client, {"ended": last})
-        self.client.close()
+        if not free:
+            self.client.close()
         # The rest is of no interest to anybody, and nobody shall wait for it.
         if folder is not None and not self.keeps_folder(last):
             folder.remove()
         if sandbox is not None and sandbox.process is not None:
             discard(sandbox.process)
         self.bench.groups.remove()
+        return free
 
     def keeps_folder(self, last: Message | None) -> bool:
         """Whether the pod's folder stays: a detached pod that has run is remembered until it is removed."""
@@ -269,7 +309,10 @@ class _Supervisor:
             return
         while True:
             message, descriptors = messages.receive(self.client)
-            if message is None or "forget" in message:
+            if message is None:
+                return
+            if "forget" in message:
+                self.forgotten = True
                 return
             for descriptor in descriptors:
                 os.close(descriptor)
