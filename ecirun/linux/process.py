@@ -21,6 +21,7 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWUTS = 0x04000000
+CLONE_PARENT = 0x00008000
 CLONE_PIDFD = 0x00001000
 
 # include/uapi/linux/close_range.h
@@ -66,9 +67,14 @@ class _CloneArgs(ctypes.Structure):
 
 
 def clone3(flags: int) -> tuple[int, int]:
-    """(pid, pidfd) in the parent, (0, -1) in the child. Only for a process with one thread: others' locks stay locked."""
+    """(pid, pidfd) in the parent, (0, -1) in the child. Only for a process with one thread: others' locks stay locked.
+
+    With CLONE_PARENT the new process is not a child but a sibling. Raises OSError.
+    """
     pidfd = ctypes.c_int(-1)
-    arguments = _CloneArgs(flags=flags | CLONE_PIDFD, pidfd=ctypes.addressof(pidfd), exit_signal=signal.SIGCHLD)
+    # A sibling ends with the same signal as this process.
+    exit_signal = 0 if flags & CLONE_PARENT else signal.SIGCHLD
+    arguments = _CloneArgs(flags=flags | CLONE_PIDFD, pidfd=ctypes.addressof(pidfd), exit_signal=exit_signal)
     _before_fork()
     pid: int = _clone(ctypes.c_long(SYS_clone3), ctypes.byref(arguments), ctypes.c_size_t(ctypes.sizeof(arguments)))
     if pid == 0:

@@ -1,8 +1,8 @@
 """The process that becomes a container's PID 1.
 
     supervisor                                  container's process
-    1. clone3 with a PID and a mount namespace  2. the stage steps
-    3. into the container's control group
+    1. has it forked with a PID namespace       2. joins the pod's namespaces, takes the stage steps
+    3. puts it into a control group
     {} + plan                            ───▶   4. reads the plan, while the supervisor takes the pod's steps
     {"name": …} + streams, mounts        ───▶   5. the container's steps
                                        ◀───     {"step": …} with -v
@@ -15,46 +15,35 @@ Steps 1 to 3 may come long before the others. Nothing in the process may import,
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecirun.errors import EcirunError
-from ecirun.linux import process, sockets
+from ecirun.linux import process
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import POD_IP, Command, ContainerPlan, Groundwork, from_plain
+from ecirun.plan.model import POD_IP, Command, ContainerPlan, Groundwork, from_plain, plain
 from ecirun.runtime import messages
 from ecirun.runtime.container_steps import container_steps
 from ecirun.runtime.messages import Message
 from ecirun.runtime.stage_steps import Bench, stage_steps
 from ecirun.runtime.steps import Fault, run_steps
 
+if TYPE_CHECKING:
+    from ecirun.runtime.zygote import Child, Zygote
+
 STREAMS = 3
 
 
-class ContainerProcess(NamedTuple):
-    """A process that waits for its container, as its supervisor holds it."""
-
-    pid: int
-    pidfd: int
-    end: Socket
+def start(zygote: Zygote, groundwork: Groundwork, fault: Fault) -> Child:
+    """A new process, which takes the stage steps and waits. Raises OSError."""
+    message = {"groundwork": plain(groundwork), "fault": fault}
+    return zygote.fork("container", message, (), own_processes=not groundwork.shared_processes)
 
 
-def start(groundwork: Groundwork, fault: Fault) -> ContainerProcess:
-    """A new process, which takes the stage steps and waits."""
-    ours, theirs = sockets.pair()
-    own_processes = 0 if groundwork.shared_processes else process.CLONE_NEWPID
-    pid, pidfd = process.clone3(process.CLONE_NEWNS | own_processes)
-    if pid == 0:
-        _become_container(theirs, groundwork, fault)
-    theirs.close()
-    return ContainerProcess(pid, pidfd, ours)
-
-
-def show_plan(child: ContainerProcess, plan: int) -> None:
-    """Send the pod's plan, a file in memory."""
-    messages.send(child.end, {}, (plan,))
+def show_plan(end: Socket, plan: int) -> None:
+    """Send the process at the other end of `end` the pod's plan, a file in memory."""
+    messages.send(end, {}, (plan,))
 
 
 class Orders(NamedTuple):
@@ -71,7 +60,7 @@ class Orders(NamedTuple):
     pause: int = -1  # a pidfd, where processes are shared
 
 
-def give_orders(child: ContainerProcess, orders: Orders) -> bool:
+def give_orders(end: Socket, orders: Orders) -> bool:
     """Send the orders; False when the process is gone. The descriptors stay open here."""
     message = {
         "name": orders.name,
@@ -83,7 +72,7 @@ def give_orders(child: ContainerProcess, orders: Orders) -> bool:
         "fault": orders.fault,
     }
     pause = (orders.pause,) if orders.pause >= 0 else ()
-    return messages.send(child.end, message, (*orders.streams, *orders.mounts.values(), *pause))
+    return messages.send(end, message, (*orders.streams, *orders.mounts.values(), *pause))
 
 
 def error_message(error: Exception) -> Message:
@@ -95,28 +84,28 @@ def error_message(error: Exception) -> Message:
     return {"error": kind, "message": text, "hint": hint, "step": step}
 
 
-def _become_container(end: Socket, groundwork: Groundwork, fault: Fault) -> None:
-    """Never returns: executes the program, or says which step failed and exits."""
+def become_container(end: Socket, supervisor: int, message: Message, _descriptors: tuple[int, ...]) -> None:
+    """Execute the container's program, or say which step failed and exit; `supervisor` is a pidfd. Never returns."""
     try:
-        gc.disable()
         # The streams are /dev/null.
-        process.close_all_but((0, 1, 2, end.fileno()))
+        process.close_all_but((0, 1, 2, end.fileno(), supervisor))
         bench = Bench()
+        bench.pod = supervisor
         failed: EcirunError | None = None
         try:
-            run_steps(stage_steps(groundwork), bench, fault=fault)
+            run_steps(stage_steps(from_plain(Groundwork, message["groundwork"])), bench, fault=Fault(*message["fault"]))
         except EcirunError as error:
             failed = error
-        message, descriptors = messages.receive(end)
-        if message is None:
+        shown, descriptors = messages.receive(end)
+        if shown is None:
             os._exit(0)
-        pod = json.loads(messages.read_memory(descriptors[0]))
+        plan = json.loads(messages.read_memory(descriptors[0]))
         os.close(descriptors[0])
-        message, descriptors = messages.receive(end)
-        if message is None:
+        orders, descriptors = messages.receive(end)
+        if orders is None:
             os._exit(0)
         if failed is None:
-            failed = _run(end, bench, pod, message, descriptors)
+            failed = _run(end, bench, plan, orders, descriptors)
         messages.send(end, error_message(failed))
     finally:
         os._exit(125)
@@ -124,7 +113,7 @@ def _become_container(end: Socket, groundwork: Groundwork, fault: Fault) -> None
 
 def _run(end: Socket, bench: Bench, pod: dict[str, Any], message: Message, descriptors: tuple[int, ...]) -> EcirunError:
     """Take the container's steps, the last of which does not return; returns what went wrong in another."""
-    plan = _container(pod, message["name"], message["address"])
+    plan = container_of(pod, message["name"], message["address"])
     for number, stream in enumerate(descriptors[:STREAMS]):
         os.dup2(stream, number)
         os.close(stream)
@@ -152,7 +141,8 @@ def _pass_on_terminal(end: Socket, terminal: int) -> None:
     os.close(terminal)
 
 
-def _container(pod: dict[str, Any], name: str, address: str) -> ContainerPlan:
+def container_of(pod: dict[str, Any], name: str, address: str) -> ContainerPlan:
+    """The plan of one container out of its pod's."""
     entry = next(entry for entry in (*pod["init_containers"], *pod["containers"]) if entry["name"] == name)
     container: ContainerPlan = from_plain(ContainerPlan, entry)
     return container._replace(command=with_address(container.command, address))

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ecirun.linux import cgroup
 from ecirun.plan.model import ContainerPlan
-from ecirun.runtime import container_process, joiner, life, limits, messages, spawning
-from ecirun.runtime.container_process import ContainerProcess, Orders
+from ecirun.runtime import container_process, life, limits, messages, spawning
+from ecirun.runtime.container_process import Orders
 from ecirun.runtime.logs import Capture
 from ecirun.runtime.messages import Message
+from ecirun.runtime.zygote import Child
 
 if TYPE_CHECKING:
     from ecirun.runtime.pod_run import PodRun
@@ -38,9 +39,9 @@ class ContainerRun:
         self.ready = False
         self.started = False  # its startup probe, if it has one, has succeeded
         self.backoff = life.Backoff()
-        self.process: ContainerProcess | None = None
+        self.process: Child | None = None
         self.group: cgroup.Group | None = None
-        self.joiner: joiner.Joiner | None = None
+        self.joiner: Child | None = None
         self.on_end: list[Callable[[], None]] = []  # whoever depends on this run of it, such as its probes
         self._workload = -1  # a pidfd, where it is not the process itself that became the program
         self._how: Message | None = None
@@ -79,7 +80,7 @@ class ContainerRun:
         self._give_orders(self.process)
         self.pod.loop.on_readable(self.process.end.fileno(), self._heard)
 
-    def _give_orders(self, child: ContainerProcess) -> None:
+    def _give_orders(self, child: Child) -> None:
         pod = self.pod
         mounts = pod.open_mounts(self.plan)
         streams = pod.attached_streams(self.name)
@@ -97,7 +98,7 @@ class ContainerRun:
             fault=pod.fault,
             pause=pod.pause,
         )
-        container_process.give_orders(child, orders)
+        container_process.give_orders(child.end, orders)
         for descriptor in mounts.values():
             os.close(descriptor)
         if self._capture:
@@ -244,7 +245,7 @@ class ContainerRun:
         else:
             used.end.close()
 
-    def _joiner_is_free(self, used: joiner.Joiner) -> None:
+    def _joiner_is_free(self, used: Child) -> None:
         self.pod.loop.on_readable(used.end.fileno(), None)
         message, _descriptors = messages.receive(used.end)
         if message is not None and self.is_running and self.joiner is None:
@@ -257,9 +258,9 @@ class ContainerRun:
         if self.is_running and self.joiner is None:
             self.joiner = self.new_joiner()
 
-    def new_joiner(self) -> joiner.Joiner:
+    def new_joiner(self) -> Child:
         """A process that has joined this container."""
-        new = joiner.start(self.target, self.plan)
+        new = self.pod.new_joiner(self)
         if self.group is not None:
             with contextlib.suppress(OSError):
                 cgroup.add(self.group, new.pid)

@@ -1,7 +1,7 @@
 """Executing a further program in a running container.
 
     supervisor                                  joiner (outside of the container's PID namespace)
-    1. fork                                     2. joins the container's namespaces
+    1. has it forked                            2. joins the container's namespaces
     3. into the container's control group       4. gives up what the container does not have
     {"argv": …} + status, streams        ───▶   5. finds the program, spawns it into the PID namespace
                                                 6. {"started"} and at last {"exited": …} to `status`
@@ -15,67 +15,61 @@ taken ahead or were taken for an earlier exec, so that an exec costs one spawn.
 
 from __future__ import annotations
 
-import gc
+import json
 import os
 import signal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import credentials, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import ContainerPlan
 from ecirun.runtime import messages, spawning
-from ecirun.runtime.container_process import STREAMS, error_message
+from ecirun.runtime.container_process import STREAMS, container_of, error_message
 from ecirun.runtime.container_steps import BecomeUser, EnterDirectory, cannot_execute, open_terminal
 from ecirun.runtime.messages import Message
 from ecirun.runtime.program import find_program
+from ecirun.runtime.sandbox_steps import POD_NAMESPACES
 from ecirun.runtime.stage_steps import Bench
 from ecirun.runtime.steps import run_steps
+
+if TYPE_CHECKING:
+    from ecirun.runtime.zygote import Child, Zygote
 
 NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWCGROUP
 
 
-class Joiner(NamedTuple):
-    """A process that has joined a container, as the supervisor holds it."""
-
-    pid: int
-    pidfd: int
-    end: Socket
+def start(zygote: Zygote, container: int, plan_file: int, name: str, address: str) -> Child:
+    """A process that joins the container `name`, whose PID 1 the pidfd `container` refers to. Raises OSError."""
+    return zygote.fork("joiner", {"name": name, "address": address}, (container, plan_file), own_processes=False)
 
 
-def start(container: int, plan: ContainerPlan) -> Joiner:
-    """A process that joins the container of the pidfd `container` and waits for requests, one at a time."""
-    ours, theirs = sockets.pair()
-    pid, pidfd = process.clone3(0)
-    if pid == 0:
-        _join(theirs, container, plan)
-    theirs.close()
-    return Joiner(pid, pidfd, ours)
-
-
-def _join(supervisor: Socket, container: int, plan: ContainerPlan) -> None:
-    """Never returns."""
+def become_joiner(end: Socket, supervisor: int, message: Message, descriptors: tuple[int, ...]) -> None:
+    """Join the container and serve requests, one at a time, until the supervisor hangs up. Never returns."""
     try:
-        gc.disable()
+        container, plan_file = descriptors
+        plan = container_of(json.loads(messages.read_memory(plan_file)), message["name"], message["address"])
         credentials.set_parent_death_signal(signal.SIGKILL)
         credentials.set_dumpable(False)
-        process.close_all_but((0, 1, 2, supervisor.fileno(), container))
+        process.close_all_but((0, 1, 2, end.fileno(), supervisor, container))
         process.default_signals()
         process.new_session_keyring()
-        failed = _become_like(container, plan)
-        _serve(supervisor, plan, failed)
+        failed = _become_like(supervisor, container, plan)
+        _serve(end, plan, failed)
     finally:
         os._exit(0)
 
 
-def _become_like(container: int, plan: ContainerPlan) -> EcirunError | None:
+def _become_like(supervisor: int, container: int, plan: ContainerPlan) -> EcirunError | None:
     """Join and give up privilege; returns what went wrong."""
     try:
+        process.setns(supervisor, POD_NAMESPACES)
         process.setns(container, NAMESPACES)
     except OSError as error:
         return LaunchFailed(
             f'Can\'t join container "{plan.name}": {error.strerror}', step="join", hint="see whether it still runs"
         )
+    os.close(supervisor)
     os.close(container)
     bench = Bench()
     bench.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -89,17 +83,17 @@ def _become_like(container: int, plan: ContainerPlan) -> EcirunError | None:
     return None
 
 
-def _serve(supervisor: Socket, plan: ContainerPlan, failed: EcirunError | None) -> None:
+def _serve(end: Socket, plan: ContainerPlan, failed: EcirunError | None) -> None:
     """One request after the other, until the supervisor hangs up or this process is not what it was any more."""
     while True:
-        message, descriptors = messages.receive(supervisor)
+        message, descriptors = messages.receive(end)
         if message is None:
             return
         status = sockets.adopt(descriptors[0])
         _execute(message, status, descriptors[1 : 1 + STREAMS], plan, failed)
         status.close()
         # The way back to the container's own directory needs rights that this process has given up.
-        if message.get("cwd") or not messages.send(supervisor, {"free": True}):
+        if message.get("cwd") or not messages.send(end, {"free": True}):
             return
 
 

@@ -19,8 +19,8 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, ContainerPlan, Groundwork, PodPlan
-from ecirun.runtime import actions, container_process, eviction, life, messages, pod_steps, probes, shadow, spawning
-from ecirun.runtime.container_process import STREAMS, ContainerProcess
+from ecirun.runtime import actions, container_process, eviction, joiner, life, messages, pod_steps, probes, shadow, spawning
+from ecirun.runtime.container_process import STREAMS
 from ecirun.runtime.container_run import LONGEST_TERMINATION_MESSAGE, ContainerRun, now
 from ecirun.runtime.logs import Capture, LogFile
 from ecirun.runtime.loop import Loop, Timer
@@ -28,6 +28,7 @@ from ecirun.runtime.messages import Message
 from ecirun.runtime.sandbox_steps import Bench
 from ecirun.runtime.state import PodFolder
 from ecirun.runtime.steps import Fault
+from ecirun.runtime.zygote import Child, Zygote
 
 SAVE_DELAY = 0.01  # seconds
 JOINER_DELAY = 0.003  # seconds: a container that lives for a moment only is not executed in
@@ -37,8 +38,9 @@ SIDECAR_GRACE = 2.0  # Kubernetes leaves at least this much of the grace period 
 class Sandbox:
     """What a supervisor has made ahead: the bench, and one process that can become a container."""
 
-    def __init__(self, bench: Bench, groundwork: Groundwork, process: ContainerProcess | None) -> None:
+    def __init__(self, bench: Bench, zygote: Zygote, groundwork: Groundwork, process: Child | None) -> None:
         self.bench = bench
+        self.zygote = zygote
         self.groundwork = groundwork
         self.process = process
 
@@ -307,20 +309,24 @@ class PodRun:
         with contextlib.suppress(OSError):
             os.truncate(self._sandbox.bench.at("file", f"termination-log.{name}"), 0)
 
-    def take_process(self, groundwork: Groundwork, group: cgroup.Group | None) -> tuple[ContainerProcess, cgroup.Group | None]:
+    def take_process(self, groundwork: Groundwork, group: cgroup.Group | None) -> tuple[Child, cgroup.Group | None]:
         """A process for a container, in its group: the one that was made ahead, when it fits, else a new one."""
         ahead, self._sandbox.process = self._sandbox.process, None
         if ahead is not None and groundwork == self._sandbox.groundwork:
             return ahead, self._sandbox.bench.first_group
         if ahead is not None:
             discard(ahead)
-        new = container_process.start(groundwork, self.fault)
-        container_process.show_plan(new, self.plan_file)
+        new = container_process.start(self._sandbox.zygote, groundwork, self.fault)
+        container_process.show_plan(new.end, self.plan_file)
         if group is None:
             group = self._sandbox.bench.groups.new()
         if group is not None:
             cgroup.add(group, new.pid)
         return new, group
+
+    def new_joiner(self, run: ContainerRun) -> Child:
+        """A process that has joined the container."""
+        return joiner.start(self._sandbox.zygote, run.target, self.plan_file, run.name, self.address)
 
     def open_mounts(self, plan: ContainerPlan) -> dict[str, int]:
         """What the container's process is to attach, by target."""
@@ -477,7 +483,7 @@ def _standing(run: ContainerRun) -> life.Standing:
     return life.Standing(run.plan.role, run.is_running, final)
 
 
-def discard(process: ContainerProcess) -> None:
+def discard(process: Child) -> None:
     """A process that does not become a container after all."""
     process.end.close()
     os.close(process.pidfd)

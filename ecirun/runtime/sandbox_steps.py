@@ -15,7 +15,6 @@ from ecirun.runtime.state import STATE, PodFolder, draft
 from ecirun.runtime.steps import Step
 
 POD_NAMESPACES = process.CLONE_NEWNET | process.CLONE_NEWIPC | process.CLONE_NEWUTS
-CGROUP_PARENT = "ecirun"
 
 
 class Bench:

@@ -16,6 +16,7 @@ from ecirun.linux import credentials, mount, openat2, process
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, Mount
 from ecirun.runtime.private_tree import BENCH, TEMPLATES
+from ecirun.runtime.sandbox_steps import POD_NAMESPACES
 from ecirun.runtime.steps import Step
 
 STAGE = f"{BENCH}/stage"
@@ -32,12 +33,14 @@ DEVICE_LINKS = {
 class Bench:
     """What a container's steps hand to each other.
 
-    `root` is the directory that the mounts are made in: the stage, then the container's root. `mounts` are the unattached
-    mounts that the supervisor sent, by target; `on_terminal` takes the other end of a terminal that a step opens. `pause` is a
-    pidfd of pause and `supervisor` the socket, both only where processes are shared.
+    `pod` is a pidfd of the supervisor, which is in the pod's namespaces. `root` is the directory that the mounts are made in:
+    the stage, then the container's root. `mounts` are the unattached mounts that the supervisor sent, by target;
+    `on_terminal` takes the other end of a terminal that a step opens. `pause` is a pidfd of pause and `supervisor` the socket,
+    both only where processes are shared.
     """
 
     def __init__(self) -> None:
+        self.pod = -1
         self.root = -1
         self.mounts: dict[str, int] = {}
         self.on_terminal: Callable[[int], None] = os.close
@@ -62,6 +65,20 @@ class OwnSession:
         os.setsid()
         process.default_signals()
         process.new_session_keyring()
+
+
+class JoinPod:
+    """What all containers of the pod share, and a mount namespace of its own."""
+
+    name = "join-pod"
+
+    def describe(self) -> str:
+        return "join the pod's network, IPC and UTS namespaces, create a mount namespace"
+
+    def run(self, bench: Bench) -> None:
+        process.setns(bench.pod, POD_NAMESPACES | process.CLONE_NEWNS)
+        os.close(bench.pod)
+        process.unshare(process.CLONE_NEWNS)
 
 
 class Stage:
@@ -188,7 +205,7 @@ def stage_steps(groundwork: Groundwork) -> list[Step[Bench]]:
     def made(entry: Mount) -> KernelMount:
         return KernelMount(entry, shared_processes=groundwork.shared_processes)
 
-    steps: list[Step[Bench]] = [OwnSession(), Stage(), *(made(entry) for entry in first)]
+    steps: list[Step[Bench]] = [OwnSession(), JoinPod(), Stage(), *(made(entry) for entry in first)]
     if any(entry.target == "/dev" for entry in first):
         steps.append(BindDevices(groundwork.devices))
     steps += [made(entry) for entry in staged if entry not in first]

@@ -40,6 +40,7 @@ from ecirun.runtime.sandbox_steps import Bench, attach_places, sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
 from ecirun.runtime.state import CONTROL
 from ecirun.runtime.steps import Fault, run_steps
+from ecirun.runtime.zygote import Zygote
 
 READ = os.O_RDONLY | os.O_CLOEXEC
 TITLE = "ecirun-supervisor"
@@ -50,7 +51,7 @@ def supervise(client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.
     try:
         gc.disable()
         _own_session(client)
-        home = _Home(os.open("/proc/self/ns/mnt", READ), os.open("/proc/self/ns/net", READ))
+        home = _Home(os.open("/proc/self/ns/mnt", READ), os.open("/proc/self/ns/net", READ), Zygote())
         while _Supervisor(client, groundwork, hierarchies, fault, home).run():
             _come_home(home, client)
     finally:
@@ -58,10 +59,11 @@ def supervise(client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.
 
 
 class _Home(NamedTuple):
-    """What a supervisor keeps from pod to pod: the launcher's mount namespace and the host's network, as descriptors."""
+    """What a supervisor keeps from pod to pod: the launcher's mount namespace and the host's network, open, and a zygote."""
 
     mounts: int
     network: int
+    zygote: Zygote
 
 
 def _come_home(home: _Home, client: Socket) -> None:
@@ -72,7 +74,7 @@ def _come_home(home: _Home, client: Socket) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     process.set_title(TITLE)
     gc.collect()
-    process.close_all_but((0, 1, 2, client.fileno(), *home))
+    process.close_all_but((0, 1, 2, client.fileno(), home.mounts, home.network, home.zygote.end.fileno()))
     process.setns(home.mounts, process.CLONE_NEWNS)
 
 
@@ -98,6 +100,7 @@ class _Supervisor:
         self.groundwork = groundwork
         self.hierarchies = hierarchies
         self.fault = fault
+        self.zygote = home.zygote
         self.bench = Bench(home.network, Groups(hierarchies))
         self.loop = Loop()
         self.control: Socket | None = None
@@ -147,11 +150,11 @@ class _Supervisor:
         self.control = self._listen()
         if self.groundwork.shared_processes:
             # Its procfs is that of pause, which is a process of the pod's: there is none yet.
-            return Sandbox(self.bench, self.groundwork, None)
-        child = container_process.start(self.groundwork, self.fault)
+            return Sandbox(self.bench, self.zygote, self.groundwork, None)
+        child = container_process.start(self.zygote, self.groundwork, self.fault)
         if self.bench.first_group is not None:
             cgroup.add(self.bench.first_group, child.pid)
-        return Sandbox(self.bench, self.groundwork, child)
+        return Sandbox(self.bench, self.zygote, self.groundwork, child)
 
     def _look(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:
         """What the sandbox's namespaces make of sysctls, and the host's values."""
@@ -165,7 +168,7 @@ class _Supervisor:
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
         if sandbox.process is not None:
-            container_process.show_plan(sandbox.process, request.plan_file)
+            container_process.show_plan(sandbox.process.end, request.plan_file)
         text = messages.read_memory(request.plan_file)
         plan: PodPlan = from_plain(PodPlan, json.loads(text))
         self.detached = request.detached

@@ -1,0 +1,88 @@
+"""The zygote: the process of a supervisor that forks for it.
+
+    supervisor                                  zygote
+    {"become": …} + socket, descriptors  ───▶   1. forks a child of the supervisor's (CLONE_PARENT)
+    {"pid": …} + pidfd                   ◀───   2. forgets about it
+
+A fork makes the kernel copy, page by page, whatever the forking process writes to afterwards. The supervisor has work to do
+while somebody waits; the zygote has not.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from typing import Literal, NamedTuple
+
+from ecirun.linux import credentials, process, sockets
+from ecirun.linux.sockets import Socket
+from ecirun.runtime import container_process, joiner, messages
+from ecirun.runtime.messages import Message
+
+BECOME = {"container": container_process.become_container, "joiner": joiner.become_joiner}
+
+
+class Child(NamedTuple):
+    """A process that waits for orders, as its supervisor holds it."""
+
+    pid: int
+    pidfd: int
+    end: Socket
+
+
+class Zygote:
+    """The zygote, as its supervisor holds it."""
+
+    def __init__(self) -> None:
+        self.end, theirs = sockets.pair()
+        supervisor = os.pidfd_open(os.getpid())
+        pid, pidfd = process.clone3(0)
+        if pid == 0:
+            _serve(theirs, supervisor)
+        os.close(pidfd)
+        os.close(supervisor)
+        theirs.close()
+
+    def fork(
+        self, become: Literal["container", "joiner"], message: Message, descriptors: tuple[int, ...], *, own_processes: bool
+    ) -> Child:
+        """A new child of this process, PID 1 of a PID namespace if it has its own processes. Raises OSError."""
+        ours, theirs = sockets.pair()
+        request = {"become": become, "own_processes": own_processes, **message}
+        messages.send(self.end, request, (theirs.fileno(), *descriptors))
+        theirs.close()
+        answer, received = messages.receive(self.end)
+        if answer is None or "errno" in answer:
+            code = answer["errno"] if answer else errno.ECHILD
+            raise OSError(code, os.strerror(code), "zygote")
+        return Child(answer["pid"], received[0], ours)
+
+
+def _serve(end: Socket, supervisor: int) -> None:
+    """Never returns."""
+    try:
+        credentials.set_parent_death_signal(signal.SIGKILL)
+        process.close_all_but((0, 1, 2, end.fileno(), supervisor))
+        while True:
+            message, descriptors = messages.receive(end)
+            if message is None:
+                break
+            _fork(end, supervisor, message, descriptors)
+    finally:
+        os._exit(0)
+
+
+def _fork(end: Socket, supervisor: int, message: Message, descriptors: tuple[int, ...]) -> None:
+    flags = process.CLONE_NEWPID if message["own_processes"] else 0
+    try:
+        pid, pidfd = process.clone3(process.CLONE_PARENT | flags)
+    except OSError as error:
+        messages.send(end, {"errno": error.errno})
+        return
+    if pid == 0:
+        BECOME[message["become"]](sockets.adopt(descriptors[0]), supervisor, message, descriptors[1:])
+    messages.send(end, {"pid": pid}, (pidfd,))
+    os.close(pidfd)
+    for descriptor in descriptors:
+        os.close(descriptor)
