@@ -12,6 +12,8 @@ import struct
 
 Socket = _socket.socket
 
+SHUT_WR = _socket.SHUT_WR  # for Socket.shutdown: the other end hears no more
+
 LARGEST = 65536
 MOST_DESCRIPTORS = 253  # include/net/scm.h, SCM_MAX_FD
 

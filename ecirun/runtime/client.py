@@ -109,6 +109,7 @@ def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: d
         sandbox.end.close()
         raise
     message = {
+        "first": plan.all_containers[0].name,
         "detached": options.detached,
         "verbose": options.verbose,
         "log_limit": options.log_limit,

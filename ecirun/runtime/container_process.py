@@ -3,8 +3,11 @@
     supervisor                                  container's process
     1. has it forked with a PID namespace       2. joins the pod's namespaces, takes the stage steps
     3. puts it into a control group
-    {} + plan                            ───▶   4. reads the plan, while the supervisor takes the pod's steps
-    {"name": …} + streams, mounts        ───▶   5. the container's steps
+                                       ◀───     {"staged": true} + its mount namespace
+    {"name": …} + plan                   ───▶   5. reads its plan
+    4. the pod's steps
+    6. the steps of the container's tree, in that mount namespace
+    {"streams": …} + streams             ───▶   7. the container's steps
                                        ◀───     {"step": …} with -v
                                        ◀───     {"terminal": true} + descriptor with a terminal
                                        ◀───     {"error": …} and exit: a step failed, the program did not run
@@ -23,10 +26,9 @@ from ecirun.errors import EcirunError
 from ecirun.linux import process
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, Command, ContainerPlan, Groundwork, from_plain, plain
-from ecirun.runtime import messages
-from ecirun.runtime.container_steps import container_steps
+from ecirun.runtime import messages, stage_steps
+from ecirun.runtime.container_steps import Bench, container_steps
 from ecirun.runtime.messages import Message
-from ecirun.runtime.stage_steps import Bench, stage_steps
 from ecirun.runtime.steps import Fault, run_steps
 
 if TYPE_CHECKING:
@@ -35,24 +37,21 @@ if TYPE_CHECKING:
 STREAMS = 3
 
 
-def start(zygote: Zygote, groundwork: Groundwork, fault: Fault) -> Child:
-    """A new process, which takes the stage steps and waits. Raises OSError."""
+def start(zygote: Zygote, namespaces: tuple[int, ...], groundwork: Groundwork, fault: Fault) -> Child:
+    """A new process, which joins the pod's namespaces, takes the stage steps and waits. Raises OSError."""
     message = {"groundwork": plain(groundwork), "fault": fault}
-    return zygote.fork("container", message, (), own_processes=not groundwork.shared_processes)
+    return zygote.fork("container", message, namespaces, own_processes=not groundwork.shared_processes)
 
 
-def show_plan(end: Socket, plan: int) -> None:
-    """Send the process at the other end of `end` the pod's plan, a file in memory."""
-    messages.send(end, {}, (plan,))
+def show_plan(end: Socket, name: str, plan: int) -> None:
+    """Tell the process at the other end of `end` which container of the pod's plan, a file in memory, it is to become."""
+    messages.send(end, {"name": name}, (plan,))
 
 
 class Orders(NamedTuple):
-    """What the process is told about its container."""
+    """What the process is told when its tree is made."""
 
-    name: str
     streams: tuple[int, ...]
-    mounts: dict[str, int]
-    shadowed: tuple[str, ...]
     address: str
     stdin: bool
     verbose: bool
@@ -63,16 +62,13 @@ class Orders(NamedTuple):
 def give_orders(end: Socket, orders: Orders) -> bool:
     """Send the orders; False when the process is gone. The descriptors stay open here."""
     message = {
-        "name": orders.name,
-        "mounts": list(orders.mounts),
-        "shadowed": orders.shadowed,
         "address": orders.address,
         "stdin": orders.stdin,
         "verbose": orders.verbose,
         "fault": orders.fault,
     }
     pause = (orders.pause,) if orders.pause >= 0 else ()
-    return messages.send(end, message, (*orders.streams, *orders.mounts.values(), *pause))
+    return messages.send(end, message, (*orders.streams, *pause))
 
 
 def error_message(error: Exception) -> Message:
@@ -84,56 +80,57 @@ def error_message(error: Exception) -> Message:
     return {"error": kind, "message": text, "hint": hint, "step": step}
 
 
-def become_container(end: Socket, supervisor: int, message: Message, _descriptors: tuple[int, ...]) -> None:
-    """Execute the container's program, or say which step failed and exit; `supervisor` is a pidfd. Never returns."""
+def become_container(end: Socket, message: Message, namespaces: tuple[int, ...]) -> None:
+    """Execute the container's program, or say which step failed and exit. Never returns."""
     try:
         # The streams are /dev/null.
-        process.close_all_but((0, 1, 2, end.fileno(), supervisor))
-        bench = Bench()
-        bench.pod = supervisor
-        failed: EcirunError | None = None
+        process.close_all_but((0, 1, 2, end.fileno(), *namespaces))
         try:
-            run_steps(stage_steps(from_plain(Groundwork, message["groundwork"])), bench, fault=Fault(*message["fault"]))
+            _set_the_stage(end, namespaces, message)
+            _perform(end)
         except EcirunError as error:
-            failed = error
-        shown, descriptors = messages.receive(end)
-        if shown is None:
-            os._exit(0)
-        plan = json.loads(messages.read_memory(descriptors[0]))
-        os.close(descriptors[0])
-        orders, descriptors = messages.receive(end)
-        if orders is None:
-            os._exit(0)
-        if failed is None:
-            failed = _run(end, bench, plan, orders, descriptors)
-        messages.send(end, error_message(failed))
+            messages.send(end, error_message(error))
     finally:
         os._exit(125)
 
 
-def _run(end: Socket, bench: Bench, pod: dict[str, Any], message: Message, descriptors: tuple[int, ...]) -> EcirunError:
-    """Take the container's steps, the last of which does not return; returns what went wrong in another."""
-    plan = container_of(pod, message["name"], message["address"])
+def _set_the_stage(end: Socket, namespaces: tuple[int, ...], message: Message) -> None:
+    bench = stage_steps.Bench(namespaces)
+    steps = stage_steps.stage_steps(from_plain(Groundwork, message["groundwork"]))
+    run_steps(steps, bench, fault=Fault(*message["fault"]))
+    messages.send(end, {"staged": True}, (bench.tree,))
+    os.close(bench.tree)
+
+
+def _perform(end: Socket) -> None:
+    """Hear of the container and become it. Raises EcirunError; otherwise it does not return."""
+    shown, descriptors = messages.receive(end)
+    if shown is None:
+        os._exit(0)
+    plan = container_of(json.loads(messages.read_memory(descriptors[0])), shown["name"])
+    os.close(descriptors[0])
+    orders, descriptors = messages.receive(end)
+    if orders is None:
+        os._exit(0)
+    _run(end, plan._replace(command=with_address(plan.command, orders["address"])), orders, descriptors)
+
+
+def _run(end: Socket, plan: ContainerPlan, message: Message, descriptors: tuple[int, ...]) -> None:
+    """Take the container's steps, the last of which does not return. Raises EcirunError."""
+    bench = Bench()
     for number, stream in enumerate(descriptors[:STREAMS]):
         os.dup2(stream, number)
         os.close(stream)
-    rest = descriptors[STREAMS:]
     if plan.shared_processes:
-        *rest, bench.pause = rest  # type: ignore[assignment]
-        bench.supervisor = end
-    bench.mounts = dict(zip(message["mounts"], rest, strict=True))
+        bench.pause, bench.supervisor = descriptors[STREAMS], end
     if plan.command.terminal:
         bench.on_terminal = lambda terminal: _pass_on_terminal(end, terminal)
 
     def say(step: str) -> None:
         messages.send(end, {"step": step})
 
-    steps = container_steps(plan, tuple(message["shadowed"]), stdin=message["stdin"])
-    try:
-        run_steps(steps, bench, say if message["verbose"] else None, Fault(*message["fault"]))
-    except EcirunError as error:
-        return error
-    raise AssertionError("the last step does not return")
+    steps = container_steps(plan, stdin=message["stdin"])
+    run_steps(steps, bench, say if message["verbose"] else None, Fault(*message["fault"]))
 
 
 def _pass_on_terminal(end: Socket, terminal: int) -> None:
@@ -141,11 +138,11 @@ def _pass_on_terminal(end: Socket, terminal: int) -> None:
     os.close(terminal)
 
 
-def container_of(pod: dict[str, Any], name: str, address: str) -> ContainerPlan:
+def container_of(pod: dict[str, Any], name: str) -> ContainerPlan:
     """The plan of one container out of its pod's."""
     entry = next(entry for entry in (*pod["init_containers"], *pod["containers"]) if entry["name"] == name)
     container: ContainerPlan = from_plain(ContainerPlan, entry)
-    return container._replace(command=with_address(container.command, address))
+    return container
 
 
 def with_address(command: Command, address: str) -> Command:

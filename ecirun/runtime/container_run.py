@@ -7,9 +7,11 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ecirun.linux import cgroup
+from ecirun.errors import EcirunError
+from ecirun.linux import cgroup, sockets
 from ecirun.plan.model import ContainerPlan
 from ecirun.runtime import container_process, life, limits, messages, spawning
 from ecirun.runtime.container_process import Orders
@@ -43,6 +45,7 @@ class ContainerRun:
         self.group: cgroup.Group | None = None
         self.joiner: Child | None = None
         self.on_end: list[Callable[[], None]] = []  # whoever depends on this run of it, such as its probes
+        self._tree = -1  # its mount namespace
         self._workload = -1  # a pidfd, where it is not the process itself that became the program
         self._how: Message | None = None
         self._capture: Capture | None = None
@@ -73,25 +76,31 @@ class ContainerRun:
             self.pod.clear_termination_file(self.name)
         self.waiting = ("ContainerCreating", "")
         self._error = None
-        self.process, self.group = self.pod.take_process(self.plan.groundwork(), self.group)
+        self.process, self.group = self.pod.take_process(self.plan, self.group)
         if self.group is not None:
             limits.apply(self.group, self.plan.limits, self.pod.warn)
             self._oom_kills = limits.oom_kills(self.group) if self.restarts else 0
-        self._give_orders(self.process)
         self.pod.loop.on_readable(self.process.end.fileno(), self._heard)
+
+    def _staged(self, child: Child, tree: int) -> None:
+        """Its process is ready: make its tree, and tell it to go on there."""
+        # The process shall not be kept from ending by having to take down its tree.
+        self._tree = os.dup(tree)
+        try:
+            self.pod.make_tree(self.plan, tree)
+            self._give_orders(child)
+        except (OSError, EcirunError) as error:
+            self._error = container_process.error_message(error)
+            child.end.shutdown(sockets.SHUT_WR)
 
     def _give_orders(self, child: Child) -> None:
         pod = self.pod
-        mounts = pod.open_mounts(self.plan)
         streams = pod.attached_streams(self.name)
         if streams is None:
             self._capture = pod.new_capture(self.log, again=self.restarts > 0)
             streams = (pod.null, *self._capture.write_ends)
         orders = Orders(
-            name=self.name,
             streams=streams,
-            mounts=mounts,
-            shadowed=pod.shadowed,
             address=pod.address,
             stdin=streams[0] != pod.null,
             verbose=pod.verbose,
@@ -99,8 +108,6 @@ class ContainerRun:
             pause=pod.pause,
         )
         container_process.give_orders(child.end, orders)
-        for descriptor in mounts.values():
-            os.close(descriptor)
         if self._capture:
             self._capture.handed_over()
 
@@ -109,6 +116,8 @@ class ContainerRun:
         message, descriptors = messages.receive(self.process.end)
         if message is not None and "error" in message:
             self._error = message
+        elif message is not None and "staged" in message:
+            self._staged(self.process, descriptors[0])
         elif message is not None and "spawned" in message:
             self._workload = os.dup(descriptors[0])
             self._runs()
@@ -172,6 +181,9 @@ class ContainerRun:
         """Its process is gone: nothing that served it is needed any more."""
         assert self.process is not None
         os.close(self.process.pidfd)
+        if self._tree >= 0:
+            self.pod.loop.after(0, partial(os.close, self._tree))
+            self._tree = -1
         if self.plan.shared_processes:
             self._end_shared()
         self.process = None

@@ -1,6 +1,6 @@
-"""The steps of a container's process once it knows its container, from the stage to exec.
+"""The steps of a container's process in its finished tree, up to exec.
 
-Nothing here may import, log or take a lock: only the stage and the container's own files are left to look at.
+Nothing here may import, log or take a lock: only the container's own files are left to look at.
 """
 
 from __future__ import annotations
@@ -12,28 +12,35 @@ import signal
 import stat
 import struct
 import termios
+from collections.abc import Callable
 
 from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
-from ecirun.linux import credentials, mount, openat2, process
-from ecirun.plan.model import Command, ContainerPlan, Mount, Root
+from ecirun.linux import credentials, openat2, process
+from ecirun.linux.sockets import Socket
+from ecirun.plan.model import Command, ContainerPlan
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.program import find_program
-from ecirun.runtime.shadow import ShowShadows
-from ecirun.runtime.stage_steps import (
-    TOPS,
-    Bench,
-    attach_in_root,
-    describe_mount,
-    make_directory,
-    make_place,
-    pivot,
-    staged_mounts,
-)
 from ecirun.runtime.steps import Step
 
 # include/uapi/asm-generic/ioctls.h
 TIOCGPTPEER = 0x5441
 TIOCSPTLCK = 0x40045431
+
+
+class Bench:
+    """What the steps hand to each other.
+
+    `root` is the container's root; `on_terminal` takes the other end of a terminal that a step opens. `pause` is a pidfd of
+    pause and `supervisor` the socket, both only where processes are shared.
+    """
+
+    def __init__(self) -> None:
+        self.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.on_terminal: Callable[[int], None] = os.close
+        self.pause = -1
+        self.supervisor: Socket | None = None
+        self.terminal = -1
+        self.program = ""
 
 
 class CgroupNamespace:
@@ -46,105 +53,6 @@ class CgroupNamespace:
 
     def run(self, bench: Bench) -> None:
         process.unshare(process.CLONE_NEWCGROUP)
-
-
-class AttachRoot:
-    """The image's tree, or a throw-away overlay on it, and in that the mount points that the image lacks."""
-
-    name = "root"
-
-    def __init__(self, root: Root) -> None:
-        self.root = root
-
-    def describe(self) -> str:
-        return f"attach the root {self.root.path}" + (" under a throw-away overlay" if self.root.overlay else "")
-
-    def run(self, bench: Bench) -> None:
-        place = os.open("/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        descriptor = bench.mounts.pop("/")
-        mount.move_mount(descriptor, place, "/")
-        os.close(place)
-        os.close(descriptor)
-        os.close(bench.root)
-        bench.root = os.open("/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        for path in self.root.create:
-            if path in bench.mounts:
-                make_place(bench.root, path, bench.mounts[path])
-            else:
-                make_directory(bench.root, path)
-
-
-class MoveKernelMounts:
-    """From the stage into the root, where /proc, /dev and /sys must be directories (CVE-2019-19921 and its kin)."""
-
-    name = "real-directories"
-
-    def describe(self) -> str:
-        return "move /proc, /dev and /sys into the root, which must have directories there"
-
-    def run(self, bench: Bench) -> None:
-        for top in TOPS:
-            staged = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            if os.fstat(staged).st_dev != os.stat("/").st_dev:  # else a volume stands there instead
-                target = self._directory(bench.root, top.strip("/"))
-                mount.move_mount(staged, target, top)
-                os.close(target)
-            os.close(staged)
-
-    def _directory(self, root: int, name: str) -> int:
-        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(name, flags, dir_fd=root)
-        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise LaunchFailed(
-                f"Can't mount on /{name}: it must be mounted on ordinary directory, and the image has something else there",
-                step=self.name,
-                hint=f"make /{name} a directory in the image",
-            )
-        return descriptor
-
-
-class AttachMount:
-    """One mount that depends on the container: a volume, a file of the kubelet's, or what a volume over /dev displaced."""
-
-    name = "mounts"
-
-    def __init__(self, entry: Mount) -> None:
-        self.mount = entry
-
-    def describe(self) -> str:
-        return describe_mount(self.mount)
-
-    def run(self, bench: Bench) -> None:
-        if self.mount.source:
-            descriptor = bench.mounts.pop(self.mount.target)
-        else:
-            descriptor = mount.new_filesystem(self.mount.type, self.mount.data, mount.attributes(self.mount.options))
-        attach_in_root(bench.root, descriptor, self.mount)
-
-
-class PivotRoot:
-    """The container's tree is all there is from here on."""
-
-    name = "pivot-root"
-
-    def describe(self) -> str:
-        return "pivot into the root and detach the stage"
-
-    def run(self, bench: Bench) -> None:
-        pivot(bench)
-
-
-class RootReadOnly:
-    """Last of the mounts: nothing needs a mount point any more."""
-
-    name = "read-only-root"
-
-    def describe(self) -> str:
-        return "make the root read-only"
-
-    def run(self, bench: Bench) -> None:
-        mount.mount_setattr(bench.root, add=mount.MOUNT_ATTR_RDONLY, what="/")
 
 
 class OpenTerminal:
@@ -345,22 +253,10 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 
-def later_mounts(container: ContainerPlan) -> list[Mount]:
-    """The mounts that are not on the stage, in order."""
-    staged = staged_mounts(container.mounts)
-    return [entry for entry in container.mounts if entry not in staged]
-
-
-def container_steps(container: ContainerPlan, shadowed: tuple[str, ...], *, stdin: bool) -> list[Step[Bench]]:
-    """The steps, in order. `shadowed` are the paths below /proc/sys that are only shown."""
+def container_steps(container: ContainerPlan, *, stdin: bool) -> list[Step[Bench]]:
+    """The steps, in order."""
     command, uid = container.command, container.user.uid
-    steps: list[Step[Bench]] = [CgroupNamespace(), AttachRoot(container.root), MoveKernelMounts()]
-    steps += [AttachMount(entry) for entry in later_mounts(container)]
-    if shadowed:
-        steps.append(ShowShadows(shadowed))
-    steps.append(PivotRoot())
-    if container.root.read_only:
-        steps.append(RootReadOnly())
+    steps: list[Step[Bench]] = [CgroupNamespace()]
     shared = container.shared_processes
     steps.append(OpenTerminal(uid, shared_processes=shared) if command.terminal else StandardStreams(uid, stdin=stdin))
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), FindProgram(command)]

@@ -10,6 +10,7 @@ from ecirun.runtime.container_steps import container_steps
 from ecirun.runtime.pod_steps import pod_steps
 from ecirun.runtime.sandbox_steps import sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
+from ecirun.runtime.tree_steps import tree_steps
 
 
 def all_steps(plan: PodPlan, *, stdin: bool) -> Iterator[str]:
@@ -24,5 +25,7 @@ def all_steps(plan: PodPlan, *, stdin: bool) -> Iterator[str]:
         if number == 0:
             for own in pod_steps(plan):
                 yield own.describe()
-        for later in container_steps(container, shadow.shadowed(plan.sysctls), stdin=stdin):
+        for made in tree_steps(container, shadow.shadowed(plan.sysctls)):
+            yield where + made.describe()
+        for later in container_steps(container, stdin=stdin):
             yield where + later.describe()

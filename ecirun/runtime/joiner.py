@@ -26,53 +26,49 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import ContainerPlan
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.container_process import STREAMS, container_of, error_message
-from ecirun.runtime.container_steps import BecomeUser, EnterDirectory, cannot_execute, open_terminal
+from ecirun.runtime.container_steps import BecomeUser, Bench, EnterDirectory, cannot_execute, open_terminal
 from ecirun.runtime.messages import Message
 from ecirun.runtime.program import find_program
 from ecirun.runtime.sandbox_steps import POD_NAMESPACES
-from ecirun.runtime.stage_steps import Bench
 from ecirun.runtime.steps import run_steps
 
 if TYPE_CHECKING:
     from ecirun.runtime.zygote import Child, Zygote
 
-NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWCGROUP
+NAMESPACES = POD_NAMESPACES | process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWCGROUP
 
 
-def start(zygote: Zygote, container: int, plan_file: int, name: str, address: str) -> Child:
+def start(zygote: Zygote, container: int, plan_file: int, name: str) -> Child:
     """A process that joins the container `name`, whose PID 1 the pidfd `container` refers to. Raises OSError."""
-    return zygote.fork("joiner", {"name": name, "address": address}, (container, plan_file), own_processes=False)
+    return zygote.fork("joiner", {"name": name}, (container, plan_file), own_processes=False)
 
 
-def become_joiner(end: Socket, supervisor: int, message: Message, descriptors: tuple[int, ...]) -> None:
+def become_joiner(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
     """Join the container and serve requests, one at a time, until the supervisor hangs up. Never returns."""
     try:
         container, plan_file = descriptors
-        plan = container_of(json.loads(messages.read_memory(plan_file)), message["name"], message["address"])
+        plan = container_of(json.loads(messages.read_memory(plan_file)), message["name"])
         credentials.set_parent_death_signal(signal.SIGKILL)
         credentials.set_dumpable(False)
-        process.close_all_but((0, 1, 2, end.fileno(), supervisor, container))
+        process.close_all_but((0, 1, 2, end.fileno(), container))
         process.default_signals()
         process.new_session_keyring()
-        failed = _become_like(supervisor, container, plan)
+        failed = _become_like(container, plan)
         _serve(end, plan, failed)
     finally:
         os._exit(0)
 
 
-def _become_like(supervisor: int, container: int, plan: ContainerPlan) -> EcirunError | None:
+def _become_like(container: int, plan: ContainerPlan) -> EcirunError | None:
     """Join and give up privilege; returns what went wrong."""
     try:
-        process.setns(supervisor, POD_NAMESPACES)
         process.setns(container, NAMESPACES)
     except OSError as error:
         return LaunchFailed(
             f'Can\'t join container "{plan.name}": {error.strerror}', step="join", hint="see whether it still runs"
         )
-    os.close(supervisor)
     os.close(container)
     bench = Bench()
-    bench.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         run_steps([EnterDirectory(plan.command.cwd, int(plan.umask, 8)), BecomeUser(plan)], bench)
     except EcirunError as error:
@@ -120,7 +116,6 @@ def _execute(
 def _spawn(message: Message, status: Socket, streams: tuple[int, ...], plan: ContainerPlan) -> int:
     argv = tuple(message["argv"])
     bench = Bench()
-    bench.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if message.get("cwd"):
         run_steps([EnterDirectory(message["cwd"], int(plan.umask, 8))], bench)
     program = find_program(argv[0], message["env"].get("PATH", ""), os.getcwd(), bench.root)

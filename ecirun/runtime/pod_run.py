@@ -19,7 +19,19 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, ContainerPlan, Groundwork, PodPlan
-from ecirun.runtime import actions, container_process, eviction, joiner, life, messages, pod_steps, probes, shadow, spawning
+from ecirun.runtime import (
+    actions,
+    container_process,
+    eviction,
+    joiner,
+    life,
+    messages,
+    pod_steps,
+    probes,
+    shadow,
+    spawning,
+    tree_steps,
+)
 from ecirun.runtime.container_process import STREAMS
 from ecirun.runtime.container_run import LONGEST_TERMINATION_MESSAGE, ContainerRun, now
 from ecirun.runtime.logs import Capture, LogFile
@@ -50,6 +62,7 @@ class Request:
 
     def __init__(self, message: Message, descriptors: tuple[int, ...]) -> None:
         self.plan_file = descriptors[0]
+        self.first: str = message["first"]  # the container that starts first
         self.detached: bool = message["detached"]
         self.verbose: bool = message["verbose"]
         self.log_limit: int = message["log_limit"]
@@ -309,15 +322,16 @@ class PodRun:
         with contextlib.suppress(OSError):
             os.truncate(self._sandbox.bench.at("file", f"termination-log.{name}"), 0)
 
-    def take_process(self, groundwork: Groundwork, group: cgroup.Group | None) -> tuple[Child, cgroup.Group | None]:
+    def take_process(self, plan: ContainerPlan, group: cgroup.Group | None) -> tuple[Child, cgroup.Group | None]:
         """A process for a container, in its group: the one that was made ahead, when it fits, else a new one."""
+        groundwork = plan.groundwork()
         ahead, self._sandbox.process = self._sandbox.process, None
         if ahead is not None and groundwork == self._sandbox.groundwork:
             return ahead, self._sandbox.bench.first_group
         if ahead is not None:
             discard(ahead)
-        new = container_process.start(self._sandbox.zygote, groundwork, self.fault)
-        container_process.show_plan(new.end, self.plan_file)
+        new = container_process.start(self._sandbox.zygote, self._sandbox.bench.namespaces, groundwork, self.fault)
+        container_process.show_plan(new.end, plan.name, self.plan_file)
         if group is None:
             group = self._sandbox.bench.groups.new()
         if group is not None:
@@ -326,11 +340,17 @@ class PodRun:
 
     def new_joiner(self, run: ContainerRun) -> Child:
         """A process that has joined the container."""
-        return joiner.start(self._sandbox.zygote, run.target, self.plan_file, run.name, self.address)
+        return joiner.start(self._sandbox.zygote, run.target, self.plan_file, run.name)
 
-    def open_mounts(self, plan: ContainerPlan) -> dict[str, int]:
-        """What the container's process is to attach, by target."""
-        return pod_steps.open_mounts(self._sandbox.bench, plan, self.shadowed)
+    def make_tree(self, plan: ContainerPlan, where: int) -> None:
+        """Make the container's tree in the mount namespace `where`. Raises EcirunError or OSError."""
+        bench = self._sandbox.bench
+        mounts = pod_steps.open_mounts(bench, plan, self.shadowed)
+        say = self._say if self.verbose else None
+        tree_steps.make_tree(tree_steps.tree_steps(plan, self.shadowed), mounts, where, bench.tree, say, self.fault)
+
+    def _say(self, step: str) -> None:
+        messages.send(self.client, {"step": step})
 
     def attached_streams(self, name: str) -> tuple[int, ...] | None:
         """The client's streams for that container, or None when its output goes to its log."""

@@ -7,12 +7,12 @@ import os
 from ecirun.linux import loopback, mount, process
 from ecirun.plan.model import POD_IP, ContainerPlan, File, PodPlan, Sysctl
 from ecirun.runtime import bridge, pause, shadow
-from ecirun.runtime.container_steps import later_mounts
 from ecirun.runtime.host_sysctls import WriteHostSysctl
 from ecirun.runtime.private_tree import attach
 from ecirun.runtime.sandbox_steps import Bench
 from ecirun.runtime.steps import Step
 from ecirun.runtime.sysctl_file import write_sysctl
+from ecirun.runtime.tree_steps import later_mounts
 from ecirun.runtime.volume_steps import MakeVolume, open_volume
 
 

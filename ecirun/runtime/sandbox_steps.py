@@ -23,6 +23,8 @@ class Bench:
     def __init__(self, host_network: int, groups: Groups) -> None:
         self.path = BENCH
         self.state = STATE_INSIDE
+        self.tree = -1  # a descriptor of the mount namespace
+        self.namespaces: tuple[int, ...] = ()  # descriptors of all that a container joins
         self.host_network = host_network  # a descriptor of the host's network namespace
         self.folder: PodFolder | None = None  # the pod's, in the state folder
         self.pause: Pause | None = None  # where the containers share their processes
@@ -53,6 +55,7 @@ class Workbench:
 
     def run(self, bench: Bench) -> None:
         process.unshare(process.CLONE_NEWNS)
+        bench.tree = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         # The propagation of what is mounted here ends here.
         mount.mount("tmpfs", bench.path, mount.flags(("nosuid", "nodev")), "mode=0700,size=16m")
         for folder in ("mqueue", "shm", "stage"):
@@ -81,6 +84,8 @@ class Namespaces:
 
     def run(self, bench: Bench) -> None:
         process.unshare(POD_NAMESPACES)
+        own = (os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("net", "ipc", "uts"))
+        bench.namespaces = (bench.tree, *own)
         bench.proc = mount.new_filesystem("proc", {}, mount.SAFE)
 
 

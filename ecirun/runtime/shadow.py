@@ -8,10 +8,14 @@ which every entry is the real one, bound, beside the shadow files.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from ecirun.linux import mount, openat2
 from ecirun.plan.model import Sysctl
-from ecirun.runtime import sandbox_steps, stage_steps
+from ecirun.runtime import sandbox_steps
+
+if TYPE_CHECKING:
+    from ecirun.runtime.tree_steps import Bench
 
 SHADOWED = ("shadow", "host")
 
@@ -34,7 +38,7 @@ class WriteShadow:
 
 
 class ShowShadows:
-    """Let the container's /proc/sys show them (in the container's process, once /proc is there)."""
+    """Let the container's /proc/sys show them (in its tree, once /proc is there)."""
 
     name = "show-sysctls"
 
@@ -44,12 +48,12 @@ class ShowShadows:
     def describe(self) -> str:
         return "show " + ", ".join(self.paths) + " in /proc/sys"
 
-    def run(self, bench: stage_steps.Bench) -> None:
+    def run(self, bench: Bench) -> None:
         for path in self.paths:
             show(bench, path)
 
 
-def show(bench: stage_steps.Bench, path: str) -> None:
+def show(bench: Bench, path: str) -> None:
     """Bind the supervisor's file over /proc/sys/`path`, covering its directory first when the key is not there."""
     directory = "proc/sys"
     parts = path.split("/")
@@ -67,7 +71,7 @@ def show(bench: stage_steps.Bench, path: str) -> None:
     os.close(source)
 
 
-def _cover(bench: stage_steps.Bench, directory: str, missing: list[str]) -> None:
+def _cover(bench: Bench, directory: str, missing: list[str]) -> None:
     """Cover `directory` of the container's /proc/sys with a copy that has room for the path `missing`."""
     real = openat2.open_in_root(bench.root, directory, os.O_RDONLY | os.O_DIRECTORY)
     entries = [(name, os.stat(name, dir_fd=real, follow_symlinks=False).st_mode) for name in os.listdir(real)]

@@ -1,7 +1,7 @@
 """The steps of a container's process before it knows its container: the kernel's own mounts, on a stage, and the host left.
 
-The process is PID 1 of a new PID namespace, in a mount namespace of its own. Whatever it needs of the host later it is given
-as descriptors of unattached mounts.
+The process is PID 1 of a new PID namespace, in a mount namespace of its own. What else of the host belongs into that, the
+supervisor will bring along (see `tree_steps`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ import contextlib
 import os
 import signal
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from ecirun.linux import credentials, mount, openat2, process
-from ecirun.linux.sockets import Socket
+from ecirun.linux import credentials, mount, process
 from ecirun.plan.model import Groundwork, Mount
 from ecirun.runtime.private_tree import BENCH, TEMPLATES
-from ecirun.runtime.sandbox_steps import POD_NAMESPACES
 from ecirun.runtime.steps import Step
 
 STAGE = f"{BENCH}/stage"
@@ -31,23 +29,15 @@ DEVICE_LINKS = {
 
 
 class Bench:
-    """What a container's steps hand to each other.
+    """What the steps hand to each other, by descriptors.
 
-    `pod` is a pidfd of the supervisor, which is in the pod's namespaces. `root` is the directory that the mounts are made in:
-    the stage, then the container's root. `mounts` are the unattached mounts that the supervisor sent, by target;
-    `on_terminal` takes the other end of a terminal that a step opens. `pause` is a pidfd of pause and `supervisor` the socket,
-    both only where processes are shared.
+    `pod` are the pod's namespaces, `tree` is the mount namespace of this process, `root` the stage.
     """
 
-    def __init__(self) -> None:
-        self.pod = -1
+    def __init__(self, pod: tuple[int, ...]) -> None:
+        self.pod = pod
+        self.tree = -1
         self.root = -1
-        self.mounts: dict[str, int] = {}
-        self.on_terminal: Callable[[int], None] = os.close
-        self.pause = -1
-        self.supervisor: Socket | None = None
-        self.terminal = -1
-        self.program = ""
 
 
 class OwnSession:
@@ -76,9 +66,11 @@ class JoinPod:
         return "join the pod's network, IPC and UTS namespaces, create a mount namespace"
 
     def run(self, bench: Bench) -> None:
-        process.setns(bench.pod, POD_NAMESPACES | process.CLONE_NEWNS)
-        os.close(bench.pod)
+        for namespace in bench.pod:
+            process.setns(namespace, 0)
+            os.close(namespace)
         process.unshare(process.CLONE_NEWNS)
+        bench.tree = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
 
 class Stage:
@@ -187,7 +179,7 @@ class LeaveHost:
         return "leave the host's tree for the stage"
 
     def run(self, bench: Bench) -> None:
-        pivot(bench)
+        os.close(pivot(bench.root))
 
 
 def staged_mounts(mounts: Sequence[Mount]) -> list[Mount]:
@@ -212,71 +204,16 @@ def stage_steps(groundwork: Groundwork) -> list[Step[Bench]]:
     return [*steps, ReadOnlyPaths(groundwork.read_only_paths), MaskPaths(groundwork.masked_paths), LeaveHost()]
 
 
-def pivot(bench: Bench) -> None:
-    """Make the bench's root the root of this mount namespace."""
-    os.fchdir(bench.root)
+def pivot(root: int) -> int:
+    """Make the directory the root of this mount namespace and of all in it, close its descriptor, and open the root anew."""
+    os.fchdir(root)
     mount.pivot_root(".", ".")
     mount.umount2(".", mount.MNT_DETACH)
     os.chdir("/")
-    os.close(bench.root)
-    bench.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.close(root)
+    return os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def describe_mount(entry: Mount) -> str:
     """A mount in one line."""
     return f"mount {entry.source or entry.type} on {entry.target} ({','.join(entry.options)})"
-
-
-def attach_in_root(root: int, descriptor: int, entry: Mount) -> None:
-    """Attach an unattached mount at its target inside the root, never through a magic link, and close its descriptor.
-
-    A mount point that is missing is made: a file for a file, a directory for everything else.
-    """
-    try:
-        try:
-            target = openat2.open_in_root(root, entry.target)
-        except FileNotFoundError:
-            make_place(root, entry.target, descriptor)
-            target = openat2.open_in_root(root, entry.target)
-        try:
-            mount.move_mount(descriptor, target, entry.target)
-        finally:
-            os.close(target)
-    finally:
-        os.close(descriptor)
-
-
-def make_place(root: int, path: str, mounted: int) -> None:
-    """Make a mount point for what the descriptor `mounted` refers to: a directory for a directory, a file for all else."""
-    if stat.S_ISDIR(os.fstat(mounted).st_mode):
-        make_directory(root, path)
-    else:
-        make_file(root, path)
-
-
-def make_directory(root: int, path: str) -> None:
-    """Make the directory `path` and its parents inside the root; links of the image are followed inside it only."""
-    done = "/"
-    for part in path.strip("/").split("/"):
-        parent = openat2.open_in_root(root, done, os.O_PATH | os.O_DIRECTORY)
-        try:
-            os.mkdir(part, 0o755, dir_fd=parent)
-        except FileExistsError:
-            pass
-        finally:
-            os.close(parent)
-        done = f"{done.rstrip('/')}/{part}"
-
-
-def make_file(root: int, path: str) -> None:
-    """Make the empty file `path` and its parents inside the root."""
-    folder, _, name = path.rstrip("/").rpartition("/")
-    if folder:
-        make_directory(root, folder)
-    parent = openat2.open_in_root(root, folder or "/", os.O_PATH | os.O_DIRECTORY)
-    try:
-        os.mknod(name, 0o100644, dir_fd=parent)
-    except FileExistsError:
-        pass
-    finally:
-        os.close(parent)

@@ -151,7 +151,7 @@ class _Supervisor:
         if self.groundwork.shared_processes:
             # Its procfs is that of pause, which is a process of the pod's: there is none yet.
             return Sandbox(self.bench, self.zygote, self.groundwork, None)
-        child = container_process.start(self.zygote, self.groundwork, self.fault)
+        child = container_process.start(self.zygote, self.bench.namespaces, self.groundwork, self.fault)
         if self.bench.first_group is not None:
             cgroup.add(self.bench.first_group, child.pid)
         return Sandbox(self.bench, self.zygote, self.groundwork, child)
@@ -168,7 +168,7 @@ class _Supervisor:
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
         if sandbox.process is not None:
-            container_process.show_plan(sandbox.process.end, request.plan_file)
+            container_process.show_plan(sandbox.process.end, request.first, request.plan_file)
         text = messages.read_memory(request.plan_file)
         plan: PodPlan = from_plain(PodPlan, json.loads(text))
         self.detached = request.detached

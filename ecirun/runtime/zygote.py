@@ -36,12 +36,10 @@ class Zygote:
 
     def __init__(self) -> None:
         self.end, theirs = sockets.pair()
-        supervisor = os.pidfd_open(os.getpid())
         pid, pidfd = process.clone3(0)
         if pid == 0:
-            _serve(theirs, supervisor)
+            _serve(theirs)
         os.close(pidfd)
-        os.close(supervisor)
         theirs.close()
 
     def fork(
@@ -59,21 +57,21 @@ class Zygote:
         return Child(answer["pid"], received[0], ours)
 
 
-def _serve(end: Socket, supervisor: int) -> None:
+def _serve(end: Socket) -> None:
     """Never returns."""
     try:
         credentials.set_parent_death_signal(signal.SIGKILL)
-        process.close_all_but((0, 1, 2, end.fileno(), supervisor))
+        process.close_all_but((0, 1, 2, end.fileno()))
         while True:
             message, descriptors = messages.receive(end)
             if message is None:
                 break
-            _fork(end, supervisor, message, descriptors)
+            _fork(end, message, descriptors)
     finally:
         os._exit(0)
 
 
-def _fork(end: Socket, supervisor: int, message: Message, descriptors: tuple[int, ...]) -> None:
+def _fork(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
     flags = process.CLONE_NEWPID if message["own_processes"] else 0
     try:
         pid, pidfd = process.clone3(process.CLONE_PARENT | flags)
@@ -81,7 +79,7 @@ def _fork(end: Socket, supervisor: int, message: Message, descriptors: tuple[int
         messages.send(end, {"errno": error.errno})
         return
     if pid == 0:
-        BECOME[message["become"]](sockets.adopt(descriptors[0]), supervisor, message, descriptors[1:])
+        BECOME[message["become"]](sockets.adopt(descriptors[0]), message, descriptors[1:])
     messages.send(end, {"pid": pid}, (pidfd,))
     os.close(pidfd)
     for descriptor in descriptors:

@@ -1,0 +1,223 @@
+"""The steps that make a container's tree, in the supervisor: root, kernel mounts, volumes and files.
+
+The supervisor takes them in the mount namespace of the container's process, whose root is the stage until the last of them. No
+program runs there yet. Paths of the image are walked by the kernel's rules for a foreign root (openat2(2)).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+
+from ecirun.errors import LaunchFailed
+from ecirun.linux import mount, openat2, process
+from ecirun.plan.model import ContainerPlan, Mount, Root
+from ecirun.runtime.shadow import ShowShadows
+from ecirun.runtime.stage_steps import TOPS, describe_mount, pivot, staged_mounts
+from ecirun.runtime.steps import Fault, Step, run_steps
+
+
+class Bench:
+    """What the steps hand to each other.
+
+    `root` is the directory that the mounts are made in: the stage, then the container's root. `mounts` are unattached mounts
+    by target.
+    """
+
+    def __init__(self, mounts: dict[str, int]) -> None:
+        self.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.mounts = mounts
+
+    def close(self) -> None:
+        """Let go of what is left."""
+        os.close(self.root)
+        for descriptor in self.mounts.values():
+            os.close(descriptor)
+
+
+class AttachRoot:
+    """The image's tree, or a throw-away overlay on it, and in that the mount points that the image lacks."""
+
+    name = "root"
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+
+    def describe(self) -> str:
+        return f"attach the root {self.root.path}" + (" under a throw-away overlay" if self.root.overlay else "")
+
+    def run(self, bench: Bench) -> None:
+        place = os.open("/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = bench.mounts.pop("/")
+        mount.move_mount(descriptor, place, "/")
+        os.close(place)
+        os.close(descriptor)
+        os.close(bench.root)
+        bench.root = os.open("/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        for path in self.root.create:
+            if path in bench.mounts:
+                make_place(bench.root, path, bench.mounts[path])
+            else:
+                make_directory(bench.root, path)
+
+
+class MoveKernelMounts:
+    """From the stage into the root, where /proc, /dev and /sys must be directories (CVE-2019-19921 and its kin)."""
+
+    name = "real-directories"
+
+    def describe(self) -> str:
+        return "move /proc, /dev and /sys into the root, which must have directories there"
+
+    def run(self, bench: Bench) -> None:
+        for top in TOPS:
+            staged = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            if os.fstat(staged).st_dev != os.stat("/").st_dev:  # else a volume stands there instead
+                target = self._directory(bench.root, top.strip("/"))
+                mount.move_mount(staged, target, top)
+                os.close(target)
+            os.close(staged)
+
+    def _directory(self, root: int, name: str) -> int:
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, dir_fd=root)
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise LaunchFailed(
+                f"Can't mount on /{name}: it must be mounted on ordinary directory, and the image has something else there",
+                step=self.name,
+                hint=f"make /{name} a directory in the image",
+            )
+        return descriptor
+
+
+class AttachMount:
+    """One mount that depends on the container: a volume, a file of the kubelet's, or what a volume over /dev displaced."""
+
+    name = "mounts"
+
+    def __init__(self, entry: Mount) -> None:
+        self.mount = entry
+
+    def describe(self) -> str:
+        return describe_mount(self.mount)
+
+    def run(self, bench: Bench) -> None:
+        if self.mount.source:
+            descriptor = bench.mounts.pop(self.mount.target)
+        else:
+            descriptor = mount.new_filesystem(self.mount.type, self.mount.data, mount.attributes(self.mount.options))
+        attach_in_root(bench.root, descriptor, self.mount)
+
+
+class PivotRoot:
+    """The container's tree is all there is from here on."""
+
+    name = "pivot-root"
+
+    def describe(self) -> str:
+        return "pivot into the root and detach the stage"
+
+    def run(self, bench: Bench) -> None:
+        bench.root = pivot(bench.root)
+
+
+class RootReadOnly:
+    """Last of the mounts: nothing needs a mount point any more."""
+
+    name = "read-only-root"
+
+    def describe(self) -> str:
+        return "make the root read-only"
+
+    def run(self, bench: Bench) -> None:
+        mount.mount_setattr(bench.root, add=mount.MOUNT_ATTR_RDONLY, what="/")
+
+
+def later_mounts(container: ContainerPlan) -> list[Mount]:
+    """The mounts that are not on the stage, in order."""
+    staged = staged_mounts(container.mounts)
+    return [entry for entry in container.mounts if entry not in staged]
+
+
+def tree_steps(container: ContainerPlan, shadowed: tuple[str, ...]) -> list[Step[Bench]]:
+    """The steps, in order. `shadowed` are the paths below /proc/sys that are only shown."""
+    steps: list[Step[Bench]] = [AttachRoot(container.root), MoveKernelMounts()]
+    steps += [AttachMount(entry) for entry in later_mounts(container)]
+    if shadowed:
+        steps.append(ShowShadows(shadowed))
+    steps.append(PivotRoot())
+    if container.root.read_only:
+        steps.append(RootReadOnly())
+    return steps
+
+
+def make_tree(
+    steps: list[Step[Bench]], mounts: dict[str, int], where: int, back: int, say: Callable[[str], None] | None, fault: Fault
+) -> None:
+    """Take the steps in the mount namespace `where`, and come back to `back`. Raises EcirunError or OSError."""
+    process.setns(where, process.CLONE_NEWNS)
+    try:
+        bench = Bench(mounts)
+        try:
+            run_steps(steps, bench, say, fault)
+        finally:
+            bench.close()
+    finally:
+        process.setns(back, process.CLONE_NEWNS)
+
+
+def attach_in_root(root: int, descriptor: int, entry: Mount) -> None:
+    """Attach an unattached mount at its target inside the root, never through a magic link, and close its descriptor.
+
+    A mount point that is missing is made: a file for a file, a directory for everything else.
+    """
+    try:
+        try:
+            target = openat2.open_in_root(root, entry.target)
+        except FileNotFoundError:
+            make_place(root, entry.target, descriptor)
+            target = openat2.open_in_root(root, entry.target)
+        try:
+            mount.move_mount(descriptor, target, entry.target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(descriptor)
+
+
+def make_place(root: int, path: str, mounted: int) -> None:
+    """Make a mount point for what the descriptor `mounted` refers to: a directory for a directory, a file for all else."""
+    if stat.S_ISDIR(os.fstat(mounted).st_mode):
+        make_directory(root, path)
+    else:
+        make_file(root, path)
+
+
+def make_directory(root: int, path: str) -> None:
+    """Make the directory `path` and its parents inside the root; links of the image are followed inside it only."""
+    done = "/"
+    for part in path.strip("/").split("/"):
+        parent = openat2.open_in_root(root, done, os.O_PATH | os.O_DIRECTORY)
+        try:
+            os.mkdir(part, 0o755, dir_fd=parent)
+        except FileExistsError:
+            pass
+        finally:
+            os.close(parent)
+        done = f"{done.rstrip('/')}/{part}"
+
+
+def make_file(root: int, path: str) -> None:
+    """Make the empty file `path` and its parents inside the root."""
+    folder, _, name = path.rstrip("/").rpartition("/")
+    if folder:
+        make_directory(root, folder)
+    parent = openat2.open_in_root(root, folder or "/", os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.mknod(name, 0o100644, dir_fd=parent)
+    except FileExistsError:
+        pass
+    finally:
+        os.close(parent)
