@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ecirun.api.planning import Probe, new_uid, plan_pod
 from ecirun.api.pods import Pod, Source, one_pod
 from ecirun.errors import PodRefused
+from ecirun.image.progress import Lines
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import NetworkMode, PodPlan
@@ -103,5 +104,5 @@ def plan_admitted(
         )
     place = store or default_store()
     filled = options._replace(uid=new_uid(), scratch=f"{place}/volumes")
-    more: dict[str, Any] = {"objects": pod.objects, "claims": volumes, "must_run": must_run, "say": say, "look": look}
-    return plan_pod(pod.spec, load_policy(policy), filled, place, **more)
+    more: dict[str, Any] = {"objects": pod.objects, "claims": volumes, "must_run": must_run, "look": look}
+    return plan_pod(pod.spec, load_policy(policy), filled, place, progress=Lines(say), **more)

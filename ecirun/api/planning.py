@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from ecirun.errors import ImageNotFound
 from ecirun.image.model import Image
+from ecirun.image.obtain import obtain_image
+from ecirun.image.progress import Progress
 from ecirun.image.store import find_image, path_kind, read_root_file
 from ecirun.plan.build import Options, build_plan, chosen_container
 from ecirun.plan.facts import Facts, ImageFacts, Objects, SysctlFact, SysctlFacts
@@ -28,24 +29,33 @@ def plan_pod(
     objects: Objects,
     claims: Mapping[str, str],
     must_run: bool,
-    say: Callable[[str], None],
+    progress: Progress,
     look: Probe | None = None,
 ) -> PodPlan:
-    """The pod's plan. With `must_run` a missing image is an error, and a missing local one is built; else it is assumed.
+    """The pod's plan. With `must_run` images are built or pulled by their pull policies; else a missing one is assumed.
 
     `look` tells what fresh namespaces make of sysctls; without it a process is forked to find out.
     """
     chosen_container(pod, options.container)
-    references = dict.fromkeys(container.image for container in (*pod.init_containers, *pod.containers))
-    references |= {volume.options.get("reference", ""): None for volume in pod.volumes if volume.source == "image"}
+    images = {}
+    for reference, pull_policy in _wanted_images(pod):
+        image = obtain_image(reference, pull_policy, store, progress) if must_run else find_image(reference, store)
+        images[reference] = image_facts(image) if image else ImageFacts(reference, "", "", present=False)
     facts = Facts(
-        images={reference: _image(reference, store, must_run=must_run, say=say) for reference in references},
+        images=images,
         sysctls=sysctl_facts(pod, look),
         objects=objects,
         claims=claims,
         host_dns=_host_dns(),
     )
     return build_plan(pod, policy, facts, options)
+
+
+def _wanted_images(pod: Pod) -> dict[tuple[str, str | None], None]:
+    """The reference and pull policy of each container's image, and of each image that is mounted as a volume, once."""
+    containers = [(container.image, container.image_pull_policy) for container in (*pod.init_containers, *pod.containers)]
+    mounted = [volume.options for volume in pod.volumes if volume.source == "image"]
+    return dict.fromkeys([*containers, *((options.get("reference", ""), options.get("pullPolicy")) for options in mounted)])
 
 
 def new_uid() -> str:
@@ -81,28 +91,10 @@ def sysctl_facts(pod: Pod, look: Probe | None) -> SysctlFacts | None:
     return {path: SysctlFact(*seen[looked_at]) for path, looked_at in asked.items()}  # type: ignore[arg-type]
 
 
-def _image(reference: str, store: str, *, must_run: bool, say: Callable[[str], None]) -> ImageFacts:
-    image = find_image(reference, store)
-    if image is None and must_run:
-        from ecirun.image.build import build_image
-        from ecirun.image.recipe import recipe_for
-
-        recipe = recipe_for(reference)
-        if recipe is None:
-            raise ImageNotFound(
-                f'Can\'t find image "{reference}" in the store {store}',
-                hint="use busybox, which `ecirun image build busybox` makes; `ecirun image ls` shows what is there",
-            )
-        image = build_image(recipe, store, say)
-    if image is None:
-        return ImageFacts(reference, "", "", present=False)
-    return image_facts(image)
-
-
 def image_facts(image: Image) -> ImageFacts:
     """What a plan needs of an image in the store."""
     config = image.config
-    return ImageFacts(
+    facts = ImageFacts(
         reference=image.reference,
         digest=image.digest,
         rootfs=image.rootfs,
@@ -113,6 +105,11 @@ def image_facts(image: Image) -> ImageFacts:
         cmd=config.cmd,
         working_dir=config.working_dir,
         stop_signal=config.stop_signal,
+        volumes=config.volumes,
+    )
+    if not os.access(image.rootfs, os.R_OK | os.X_OK):
+        return facts._replace(readable=False)  # roots are for the owner of the store
+    return facts._replace(
         passwd=read_root_file(image, "etc/passwd") or "",
         group=read_root_file(image, "etc/group") or "",
         kind_of=lambda path: path_kind(image, path),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import click
 
 from ecirun import __version__
+from ecirun.cli.lazy_group import LazyGroup
 from ecirun.cli.options import say_error
 from ecirun.errors import EcirunError, UsageError
 
@@ -27,7 +27,7 @@ COMMANDS = {
     "wait": "Wait until pods have ended",
     "stop": "End pods, gently",
     "rm": "Forget pods that have ended",
-    "image": "List and build images of the local store",
+    "image": "Load, pull, build, list and mend the images of the local store",
     "examples": "Pods to start from",
     "explain": "Why a rule is there, and what to do about it",
     "policy": "What is allowed, rule by rule",
@@ -45,38 +45,12 @@ class CommandLine(NamedTuple):
     tail: tuple[str, ...] | None
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is called."""
-
-    def list_commands(self, _context: click.Context) -> list[str]:
-        """The names, in the order of the help."""
-        return list(COMMANDS)
-
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        """The command of that name."""
-        if name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"ecirun.cli.{name}").command
-        return command
-
-    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list in the help, without importing them all."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-    def resolve_command(self, context: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments name. Raises UsageError with what was meant perhaps."""
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, COMMANDS, n=1)
-            hint = f"did you mean `ecirun {near[0]}`?" if near else "see `ecirun --help`"
-            raise UsageError(f'Can\'t find command "{name}"', hint=hint)
-        return super().resolve_command(context, args)
-
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=LazyGroup,
+    package="ecirun.cli",
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="ecirun", message="%(prog)s %(version)s")
 def group() -> None:
     """Run a Kubernetes pod as Alibaba Cloud Elastic Container Instance (ECI) would, on this machine.
@@ -147,7 +121,7 @@ def _run(words: list[str], tail: tuple[str, ...] | None) -> int:
 
 def _say_usage(error: click.ClickException) -> int:
     context = getattr(error, "ctx", None)
-    name = context.info_name if context is not None and context.parent is not None else ""
+    path = context.command_path if context is not None else "ecirun"
     message = error.format_message()
-    say_error(UsageError(message[:1].upper() + message[1:].rstrip("."), hint=f"see `ecirun {name} --help`".replace("  ", " ")))
-    return USAGE_EXIT_CODE.get(name, UsageError.exit_code)
+    say_error(UsageError(message[:1].upper() + message[1:].rstrip("."), hint=f"see `{path} --help`"))
+    return USAGE_EXIT_CODE.get(path.removeprefix("ecirun "), UsageError.exit_code)

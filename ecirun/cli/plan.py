@@ -11,6 +11,7 @@ from ecirun.api.planning import plan_pod
 from ecirun.cli import options as shared
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
+from ecirun.image.progress import SILENT
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.policy.load import load_policy
@@ -64,7 +65,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         objects=beside.objects,
         claims=claims_of(given["volume"]),
         must_run=False,
-        say=shared.speaker(quiet=given["quiet"]),
+        progress=SILENT,
     )
     click.echo(
         json.dumps(plan.as_json(), indent=2) if given["output"] == "json" else plan_text(plan), nl=given["output"] == "json"

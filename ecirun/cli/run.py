@@ -14,6 +14,7 @@ from ecirun.cli import options as shared
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
 from ecirun.cli.status_file import StatusFile
+from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.errors import EcirunError, UsageError
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
@@ -131,7 +132,6 @@ def _run_with(
         scratch=os.path.join(os.path.abspath(store), "volumes"),
     )
     claims = claims_of(given["volume"])
-    must_run = not given["dry_run"]
     plan = plan_pod(
         pod,
         policy,
@@ -139,8 +139,8 @@ def _run_with(
         store,
         objects=beside.objects,
         claims=claims,
-        must_run=must_run,
-        say=say,
+        must_run=not given["dry_run"],
+        progress=ShownProgress(quiet=given["quiet"]),
         look=reservation.probe if reservation.launcher.ready else None,
     )
     for warning in plan.warnings:

@@ -46,7 +46,12 @@ class ImageConfig(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image whose root is unpacked. `digest` is the manifest's (sha256:…), `rootfs` the folder, `created` RFC 3339."""
+    """An image of the store: `reference` is the name it was found by, `digest` its manifest's (sha256:…), `rootfs` the folder.
+
+    `created` is RFC 3339. `size` are the bytes of its layers as they are stored, `unpacked_size` those of all files in
+    them. `source` is "recipe", "archive" or "registry"; for the last, `registry_digest` is what the name stood for when it was
+    pulled. `unpacked_by` is the uid that had not the privilege to keep the files' owners, None when they are right.
+    """
 
     reference: str
     digest: str
@@ -54,3 +59,7 @@ class Image(NamedTuple):
     rootfs: str
     size: int = 0
     created: str = ""
+    unpacked_size: int = 0
+    source: str = ""
+    registry_digest: str = ""
+    unpacked_by: int | None = None

@@ -11,24 +11,45 @@ from typing import Any, NamedTuple
 
 from ecirun.errors import ImageBroken, ImageNotFound
 from ecirun.image.model import ImageConfig
-from ecirun.image.reference import normalised
+from ecirun.image.reference import spellings
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "images"
 
 
-class Recipe(NamedTuple):
-    """How to make an image. `references` are the names it answers to; a `*` in one stands for any text.
+class Variant(NamedTuple):
+    """One image of a recipe. `references` are the names it answers to; a `*` in one stands for any text."""
 
-    `directories` maps paths to modes, `files` paths to contents, `links` paths to targets; `digest` is that of the recipe.
-    """
-
-    name: str
-    program: str
     references: tuple[str, ...]
     config: ImageConfig
+
+
+class Files(NamedTuple):
+    """A root of single files: a busybox at `program`, linked under all its names, and what the three tables say.
+
+    `directories` maps paths to modes, `files` paths to contents, `links` paths to targets.
+    """
+
+    program: str
     directories: Mapping[str, int]
     files: Mapping[str, str]
     links: Mapping[str, str]
+
+
+class Packages(NamedTuple):
+    """A root of Debian's packages of one suite, `without` some paths, finished by a shell script that runs in it."""
+
+    suite: str
+    packages: tuple[str, ...]
+    without: tuple[str, ...]
+    script: str
+
+
+class Recipe(NamedTuple):
+    """How to make images that have one root. `digest` is that of the recipe."""
+
+    name: str
+    root: Files | Packages
+    variants: tuple[Variant, ...]
     digest: str
 
 
@@ -48,33 +69,51 @@ def recipe_named(name: str) -> Recipe:
 
 
 def recipe_for(reference: str) -> Recipe | None:
-    """The recipe whose image answers to the reference, or None."""
-    wanted = normalised(reference)
-    for recipe in recipes():
-        if any(fnmatch.fnmatchcase(wanted, pattern) for pattern in recipe.references):
-            return recipe
+    """The recipe of which an image answers to the reference, or None."""
+    for wanted in spellings(reference):
+        for recipe in recipes():
+            patterns = [pattern for variant in recipe.variants for pattern in variant.references]
+            if any(fnmatch.fnmatchcase(wanted, pattern) for pattern in patterns):
+                return recipe
     return None
 
 
 def _load(path: Path) -> Recipe:
     import tomllib
 
-    data = path.read_bytes()
     try:
+        data = path.read_bytes()
         table = tomllib.loads(data.decode())
-        return _recipe(path.parent.name, table, hashlib.sha256(data).hexdigest())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        root = _packages(table, path.parent) if "packages" in table else _files(table)
+        script = root.script if isinstance(root, Packages) else ""
+        digest = hashlib.sha256(data + script.encode()).hexdigest()
+        return Recipe(path.parent.name, root, _variants(table), digest)
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise ImageBroken(f"Can't read recipe {path}: {error}", hint="compare it with images/busybox/recipe.toml") from None
 
 
-def _recipe(name: str, table: Mapping[str, Any], digest: str) -> Recipe:
-    return Recipe(
-        name=name,
+def _files(table: Mapping[str, Any]) -> Files:
+    return Files(
         program=table["program"],
-        references=tuple(table["references"]),
-        config=ImageConfig.from_oci({"config": table["config"]}),
         directories={path: int(mode, 8) for path, mode in table["directories"].items()},
         files=dict(table["files"]),
         links=dict(table["links"]),
-        digest=digest,
     )
+
+
+def _packages(table: Mapping[str, Any], folder: Path) -> Packages:
+    return Packages(
+        suite=table["suite"],
+        packages=tuple(table["packages"]),
+        without=tuple(table["without"]),
+        script=(folder / table["script"]).read_text(),
+    )
+
+
+def _variants(table: Mapping[str, Any]) -> tuple[Variant, ...]:
+    """The recipe's own image, and those that differ from it by some entries of the config."""
+    found = []
+    for variant in (table, *table.get("variants", ())):
+        config = {**table["config"], **variant["config"]}
+        found.append(Variant(tuple(variant["references"]), ImageConfig.from_oci({"config": config})))
+    return tuple(found)

@@ -26,7 +26,7 @@ class _OpenHow(ctypes.Structure):
     ]
 
 
-def openat2(dir_fd: int, path: str, flags: int, *, resolve: int, mode: int = 0) -> int:
+def openat2(dir_fd: int, path: str | bytes, flags: int, *, resolve: int, mode: int = 0) -> int:
     """A close-on-exec descriptor of `path` below `dir_fd`, walked under the RESOLVE_* rules."""
     how = _OpenHow(flags=flags | os.O_CLOEXEC, mode=mode, resolve=resolve)
     while True:
@@ -38,7 +38,7 @@ def openat2(dir_fd: int, path: str, flags: int, *, resolve: int, mode: int = 0) 
                 raise
 
 
-def open_in_root(root: int, path: str, flags: int = os.O_PATH) -> int:
+def open_in_root(root: int, path: str | bytes, flags: int = os.O_PATH) -> int:
     """`path` as a process whose root is `root` would see it, but never through a magic link."""
     return openat2(root, path, flags, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 

@@ -20,6 +20,7 @@ from ecirun.plan.model import (
     Role,
     Sysctl,
 )
+from ecirun.plan.mounts import declared_volumes
 from ecirun.plan.naming import host_name, hosts, resolv_conf
 from ecirun.plan.references import Surroundings
 from ecirun.plan.resources import size_of
@@ -71,6 +72,8 @@ def build_plan(pod: Pod, policy: Policy, facts: Facts, options: Options) -> PodP
     size = size_of(pod)
     around = Surroundings(pod, options.uid, network, size, facts.objects)
     volumes = plan_volumes(pod, around, facts)
+    every = (*pod.init_containers, *pod.containers)
+    declared = {container.name: declared_volumes(container, facts.images[container.image]) for container in every}
     files, more = _files(pod, hostname, network, facts.host_dns)
     warnings += more
 
@@ -83,7 +86,7 @@ def build_plan(pod: Pod, policy: Policy, facts: Facts, options: Options) -> PodP
             writable_root=options.writable_root,
         )
         image = facts.images[container.image]
-        plan, found = plan_container(pod, container, policy, image, volumes, around, hostname, own)
+        plan, found = plan_container(pod, container, policy, image, volumes, declared[container.name], around, hostname, own)
         warnings.extend(found)
         return plan
 
@@ -96,7 +99,7 @@ def build_plan(pod: Pod, policy: Policy, facts: Facts, options: Options) -> PodP
         file=pod.mark.file,
         network=network,
         sysctls=sysctls,
-        volumes=volumes,
+        volumes=(*volumes, *(volume for by_target in declared.values() for volume in by_target.values())),
         files=files,
         init_containers=tuple(planned(container, _role(container)) for container in pod.init_containers),
         containers=tuple(planned(container, "app") for container in pod.containers),

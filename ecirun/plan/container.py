@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ecirun.errors import ImageBroken, LaunchFailed, ReferenceMissing
@@ -15,6 +16,7 @@ from ecirun.plan.mounts import DEVICES, container_mounts, root_of
 from ecirun.plan.non_root import depends_on_image, verify_non_root
 from ecirun.plan.references import Surroundings
 from ecirun.plan.resources import limits_of
+from ecirun.plan.stop_signal import stop_signal_notes, stop_signal_of
 from ecirun.policy.load import Policy
 from ecirun.spec.pod import Container, Pod, SecurityContext
 
@@ -35,6 +37,7 @@ def plan_container(
     policy: Policy,
     image: ImageFacts,
     volumes: tuple[Volume, ...],
+    declared: Mapping[str, Volume],
     around: Surroundings,
     hostname: str,
     options: ContainerOptions,
@@ -65,7 +68,7 @@ def plan_container(
         planned = command(("(the image's command)",))
     # Without a policy the root is what Kubernetes makes of it: writable, unless the container says otherwise.
     writable = (options.writable_root or not policy.judges) and context.read_only_root_filesystem is not True
-    mounts = container_mounts(container, volumes, own.values, read_only_root=not writable)
+    mounts = container_mounts(container, volumes, declared, own.values, read_only_root=not writable)
     plan = ContainerPlan(
         name=container.name,
         image=image.reference,
@@ -83,9 +86,9 @@ def plan_container(
         read_only_paths=tuple(policy.read_only_paths),
         command=planned,
         umask="0022",
-        stop_signal=(container.lifecycle.stop_signal if container.lifecycle else None) or image.stop_signal or "SIGTERM",
+        stop_signal=stop_signal_of(container, image),
         assumptions=_assumptions(pod, container, image),
-        notes=_notes(user.uid, context),
+        notes=(*_notes(user.uid, context), *stop_signal_notes(container, image)),
         role=options.role,
         restart_policy=options.restart_policy,
         limits=limits_of(container),
@@ -117,10 +120,19 @@ def _user(pod: Pod, container: Container, image: ImageFacts) -> tuple[User, Acco
     try:
         return user_of(pod, container, image)
     except UserUnknown as error:
+        if not image.readable:
+            raise ImageBroken(
+                f'Can\'t find the user of container "{container.name}": the root of image {image.reference} cannot be read',
+                hint="run as root, or set runAsUser",
+            ) from None
         raise ImageBroken(f'Can\'t find the user of container "{container.name}": {error}', hint="set runAsUser") from None
 
 
 def _assumptions(pod: Pod, container: Container, image: ImageFacts) -> tuple[str, ...]:
+    if not image.readable:
+        return (
+            f"the root of image {image.reference} cannot be read: assumed no /etc/passwd, and that all directories are there",
+        )
     if image.present:
         return ()
     assumed = [f"image {image.reference} is not in the store: assumed no USER, no /etc/passwd, no ENTRYPOINT and no CMD"]

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 class ImageFacts(NamedTuple):
     """An image's config and the parts of its tree that decisions depend on.
 
-    `present` is False for an image that is not in the store; the rest then holds what is assumed. `kind_of` tells what
-    stands at a path inside the root: "dir", "file", "other" or None.
+    `present` is False for an image that is not in the store, and `readable` where this user may not look into its root; the
+    rest then holds what is assumed. `kind_of` tells what stands at a path inside the root: "dir", "file", "other" or None.
     """
 
     reference: str
@@ -24,6 +24,8 @@ class ImageFacts(NamedTuple):
     cmd: tuple[str, ...] = ()
     working_dir: str = ""
     stop_signal: str = ""
+    volumes: tuple[str, ...] = ()
+    readable: bool = True
     passwd: str = ""
     group: str = ""
     kind_of: Callable[[str], str | None] = lambda _path: "dir"

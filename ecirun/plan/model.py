@@ -102,13 +102,14 @@ class Volume(NamedTuple):
     """What containers mount as `volume:NAME`.
 
     `directory` is a new folder on the disk, `memory` a tmpfs, `files` a tmpfs with files that nobody may write, `mapped` a
-    folder of the host that the user has mapped, `image` the root of an image. `size` is in bytes: a tmpfs has no more, and
-    with more in a directory the pod is evicted. `gid` is the fsGroup that is to own it, or None; with `owned_once` only where
-    the top of it is not owned so already. `path` is the folder of the host.
+    folder of the host that the user has mapped, `image` the root of an image, `declared` a VOLUME of an image: a throw-away
+    copy of what the image has at `sub_path`, or where that is empty a new folder of root's. `size` is in bytes: a tmpfs has
+    no more, and with more in a directory the pod is evicted. `gid` is the fsGroup that is to own it, or None; with
+    `owned_once` only where the top of it is not owned so already. `path` is the folder of the host.
     """
 
     name: str
-    kind: Literal["directory", "memory", "files", "mapped", "image"]
+    kind: Literal["directory", "memory", "files", "mapped", "image", "declared"]
     size: int | None = None
     gid: int | None = None
     owned_once: bool = False
@@ -116,6 +117,7 @@ class Volume(NamedTuple):
     read_only: bool = False
     files: tuple[VolumeFile, ...] = ()
     limit: str = ""  # the size as the spec has it, for messages
+    sub_path: str = ""
 
 
 class File(NamedTuple):

@@ -37,12 +37,33 @@ def usual_groundwork(policy: Policy) -> Groundwork:
     return Groundwork(_parents_first(KERNEL_MOUNTS), DEVICES, policy.masked_paths, policy.read_only_paths)
 
 
+def declared_volumes(container: Container, image: ImageFacts) -> dict[str, Volume]:
+    """A throw-away volume for each VOLUME of the image, by where it is mounted, unless the pod mounts something there.
+
+    It begins with what the image has there, or as an empty directory of root's (containerd
+    internal/cri/server/container_create.go, volumeMounts, and internal/cri/opts/container.go, WithVolumes).
+    """
+    taken = {_clean(entry.mount_path) for entry in container.volume_mounts} | {mount.target for mount in KERNEL_MOUNTS}
+    volumes: dict[str, Volume] = {}
+    for target in sorted({_clean(f"/{path}") for path in image.volumes} - taken - {"/"}):
+        name = f"{container.name}.volume-{len(volumes)}"  # no volume of a spec has a dot in its name
+        sub_path = target if image.present and image.kind_of(target) == "dir" else ""
+        volumes[target] = Volume(name, "declared", path=image.rootfs, sub_path=sub_path)
+    return volumes
+
+
 def container_mounts(
-    container: Container, volumes: tuple[Volume, ...], env: Mapping[str, str], *, read_only_root: bool
+    container: Container,
+    volumes: tuple[Volume, ...],
+    declared: Mapping[str, Volume],
+    env: Mapping[str, str],
+    *,
+    read_only_root: bool,
 ) -> tuple[Mount, ...]:
     """All mounts of the container, parents before children; a volume replaces a default mount at the same path.
 
-    `env` is what subPathExpr is expanded with. Raises LaunchFailed.
+    `declared` are the volumes that its image declares, by where they are mounted; `env` is what subPathExpr is expanded with.
+    Raises LaunchFailed.
     """
     read_only = ("ro",) if read_only_root else ()
     mounts = {mount.target: mount for mount in KERNEL_MOUNTS}
@@ -50,6 +71,8 @@ def container_mounts(
         mounts[f"/etc/{name}"] = Mount(f"/etc/{name}", "file", (*read_only, "nodev"), source=f"file:{name}")
     message = _clean(container.termination_message_path)
     mounts[message] = Mount(message, "file", SAFE, source=f"file:termination-log.{container.name}")
+    for target, volume in declared.items():
+        mounts[target] = Mount(target, "volume", ("nodev",), source=f"volume:{volume.name}")
     by_name = {volume.name: volume for volume in volumes}
     for entry in container.volume_mounts:
         volume = by_name[entry.name]

@@ -511,7 +511,8 @@ def discard(process: Child) -> None:
 
 
 def stop_signal(name: str) -> int:
-    """The number of a stop signal such as SIGTERM, TERM or 15."""
+    """The number of a stop signal of a plan: SIGTERM, SIGRTMIN+3 or 15."""
     if name.isdecimal():
         return int(name)
-    return int(getattr(signal, "SIG" + name.removeprefix("SIG"), signal.SIGTERM))
+    base, sign, offset = name.replace("-", "+-").partition("+")
+    return int(getattr(signal, base)) + (int(offset) if sign else 0)

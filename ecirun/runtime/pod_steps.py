@@ -9,7 +9,7 @@ from ecirun.plan.model import POD_IP, ContainerPlan, File, PodPlan, Sysctl
 from ecirun.runtime import bridge, pause, shadow
 from ecirun.runtime.host_sysctls import WriteHostSysctl
 from ecirun.runtime.private_tree import attach
-from ecirun.runtime.sandbox_steps import Bench
+from ecirun.runtime.sandbox_steps import Bench, overlay_on
 from ecirun.runtime.steps import Step
 from ecirun.runtime.sysctl_file import write_sysctl
 from ecirun.runtime.tree_steps import later_mounts
@@ -133,15 +133,4 @@ def _open_root(bench: Bench, container: ContainerPlan) -> int:
         descriptor = mount.open_tree(path)
         mount.mount_setattr(descriptor, add=mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_RDONLY, what=container.root.path)
         return descriptor
-    # The upper layer must be attached while overlayfs takes it, and only then.
-    layer = bench.make("overlay")
-    attach(mount.new_filesystem("tmpfs", {"mode": "0755"}, mount.MOUNT_ATTR_NODEV), layer)
-    try:
-        upper, work = f"{layer}/upper", f"{layer}/work"
-        os.mkdir(upper, 0o755)
-        os.mkdir(work, 0o755)
-        layers = {"lowerdir": path, "upperdir": upper, "workdir": work}
-        return mount.new_filesystem("overlay", layers, mount.MOUNT_ATTR_NODEV)
-    finally:
-        mount.umount2(layer, mount.MNT_DETACH)
-        os.rmdir(layer)
+    return overlay_on(bench, path)

@@ -6,6 +6,7 @@ A supervisor is started ahead of its pod and takes these steps while nobody wait
 from __future__ import annotations
 
 import os
+import stat
 
 from ecirun.linux import cgroup, loopback, mount, process
 from ecirun.runtime.groups import Groups
@@ -137,3 +138,23 @@ def attach_places(bench: Bench, paths: list[str], mounts: tuple[int, ...]) -> No
     for number, (path, descriptor) in enumerate(zip(paths, mounts, strict=True)):
         bench.places[path] = bench.make("place", str(number))
         attach(descriptor, bench.places[path])
+
+
+def overlay_on(bench: Bench, lower: str) -> int:
+    """An unattached overlay that looks like the directory `lower`; what is written goes to memory and is gone with it."""
+    # The upper layer must be attached while overlayfs takes it, and only then.
+    layer = bench.make("overlay")
+    attach(mount.new_filesystem("tmpfs", {"mode": "0755"}, mount.MOUNT_ATTR_NODEV), layer)
+    try:
+        upper, work = f"{layer}/upper", f"{layer}/work"
+        os.mkdir(upper, 0o755)
+        os.mkdir(work, 0o755)
+        # The top directory of an overlay has the owner and the mode of its upper layer.
+        status = os.stat(lower)
+        os.chown(upper, status.st_uid, status.st_gid)
+        os.chmod(upper, stat.S_IMODE(status.st_mode))
+        layers = {"lowerdir": lower, "upperdir": upper, "workdir": work}
+        return mount.new_filesystem("overlay", layers, mount.MOUNT_ATTR_NODEV)
+    finally:
+        mount.umount2(layer, mount.MNT_DETACH)
+        os.rmdir(layer)

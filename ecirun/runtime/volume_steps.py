@@ -10,7 +10,7 @@ from ecirun.errors import LaunchFailed
 from ecirun.linux import mount, openat2
 from ecirun.plan.model import POD_IP, Mount, Volume, VolumeFile
 from ecirun.runtime.private_tree import attach
-from ecirun.runtime.sandbox_steps import Bench
+from ecirun.runtime.sandbox_steps import Bench, overlay_on
 
 PAYLOAD = "..data"
 
@@ -31,6 +31,7 @@ class MakeVolume:
             "files": "write the files of",
             "mapped": f"use {self.volume.path} for",
             "image": f"use the image's root {self.volume.path} for",
+            "declared": f"copy {self.volume.sub_path} of the image for" if self.volume.sub_path else "make a tmpfs for",
         }
         return f"{kinds[self.volume.kind]} volume {self.volume.name}"
 
@@ -40,6 +41,8 @@ class MakeVolume:
             self._make_directory(bench.places[self.scratch], path)
         elif volume.kind in ("mapped", "image"):
             attach(mount.open_tree(bench.places[volume.path], recursive=True), path)
+        elif volume.sub_path:
+            attach(self._copied(bench), path)
         else:
             options = {"mode": "0777"} if volume.kind == "memory" else {"mode": "0755"}
             if volume.size is not None and volume.kind == "memory":
@@ -49,6 +52,18 @@ class MakeVolume:
             write_payload(path, volume.files, bench.address)
         if volume.gid is not None and volume.kind != "image":
             self._give(path, volume.gid)
+
+    def _copied(self, bench: Bench) -> int:
+        """A throw-away overlay on a directory of the image, which it looks like until somebody writes."""
+        root = os.open(bench.places[self.volume.path], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        lower = -1
+        try:
+            lower = openat2.open_in_root(root, self.volume.sub_path, os.O_PATH | os.O_DIRECTORY)
+            return overlay_on(bench, f"/proc/self/fd/{lower}")
+        finally:
+            os.close(root)
+            if lower >= 0:
+                os.close(lower)
 
     def _make_directory(self, scratch: str, path: str) -> None:
         folder = f"{scratch}/{self.volume.name}"

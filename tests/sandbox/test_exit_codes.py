@@ -92,12 +92,12 @@ def test_the_timeout_kills_the_workload(ecirun, pod_file, tmp_path):
 def test_an_image_that_is_not_in_the_store_says_how_to_get_one(ecirun, tmp_path):
     file = tmp_path / "pod.yaml"
     file.write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: [{name: c, image: nginx}]}\n")
-    result = ecirun("run", "--store", str(tmp_path / "store"), str(file))
+    result = ecirun("run", "--store", str(tmp_path / "store"), str(file), env={"PATH": str(tmp_path)})
     assert result == (
         125,
         "",
-        f'ecirun: error: Can\'t find image "nginx" in the store {tmp_path}/store\n'
-        "    hint: use busybox, which `ecirun image build busybox` makes; `ecirun image ls` shows what is there\n",
+        f'ecirun: error: Can\'t find image "nginx" in the store {tmp_path}/store, nor pull it: skopeo is not here\n'
+        "    hint: install it (sudo apt-get install skopeo), or load it from a file with `ecirun image load`\n",
     )
 
 

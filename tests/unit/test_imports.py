@@ -51,6 +51,7 @@ def test_the_version_needs_no_yaml():
     modules = imported("--version")
     assert {name for name in modules if name.split(".")[0] == "yaml" or name.startswith("ecirun.")} == {
         "ecirun.cli",
+        "ecirun.cli.lazy_group",
         "ecirun.cli.options",
         "ecirun.errors",
     }

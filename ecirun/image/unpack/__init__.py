@@ -1,0 +1,1 @@
+"""Layers → a root file system. Layers are hostile: nothing here trusts a path, a size or an order."""
