@@ -15,6 +15,7 @@ from ecirun.runtime.messages import Message
 from ecirun.runtime.places import Places
 from ecirun.runtime.prefix import Prefixer
 from ecirun.runtime.relay import Relay
+from ecirun.runtime.terminal import window_size
 
 DEFAULT_LOG_LIMIT = 20 * 1024 * 1024  # bytes of each container's log
 
@@ -112,6 +113,7 @@ def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: d
         "first": plan.all_containers[0].name,
         "detached": options.detached,
         "verbose": options.verbose,
+        "window": window_size(),
         "log_limit": options.log_limit,
         "fault": reservation.launcher.fault,
         "keeps_joiners": options.keeps_joiners,

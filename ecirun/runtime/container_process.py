@@ -54,6 +54,7 @@ class Orders(NamedTuple):
     streams: tuple[int, ...]
     address: str
     stdin: bool
+    window: tuple[int, ...]  # the size of the user's terminal, as `terminal.window_size` gives it
     verbose: bool
     fault: Fault
     pause: int = -1  # a pidfd, where processes are shared
@@ -64,6 +65,7 @@ def give_orders(end: Socket, orders: Orders) -> bool:
     message = {
         "address": orders.address,
         "stdin": orders.stdin,
+        "window": orders.window,
         "verbose": orders.verbose,
         "fault": orders.fault,
     }
@@ -129,7 +131,7 @@ def _run(end: Socket, plan: ContainerPlan, message: Message, descriptors: tuple[
     def say(step: str) -> None:
         messages.send(end, {"step": step})
 
-    steps = container_steps(plan, stdin=message["stdin"])
+    steps = container_steps(plan, stdin=message["stdin"], window=tuple(message["window"]))
     run_steps(steps, bench, say if message["verbose"] else None, Fault(*message["fault"]))
 
 

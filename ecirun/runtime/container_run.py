@@ -103,6 +103,7 @@ class ContainerRun:
             streams=streams,
             address=pod.address,
             stdin=streams[0] != pod.null,
+            window=pod.window,
             verbose=pod.verbose,
             fault=pod.fault,
             pause=pod.pause,

@@ -60,15 +60,16 @@ class OpenTerminal:
 
     name = "terminal"
 
-    def __init__(self, uid: int, *, shared_processes: bool) -> None:
+    def __init__(self, uid: int, window: tuple[int, ...], *, shared_processes: bool) -> None:
         self.uid = uid
+        self.window = window
         self.shared_processes = shared_processes
 
     def describe(self) -> str:
         return "open a terminal of the container's own"
 
     def run(self, bench: Bench) -> None:
-        terminal, user_end = open_terminal(self.uid)
+        terminal, user_end = open_terminal(self.uid, self.window)
         if self.shared_processes:
             bench.terminal = os.dup(terminal)  # for the process that will be the leader of the terminal's session
         else:
@@ -79,12 +80,17 @@ class OpenTerminal:
         bench.on_terminal(terminal)
 
 
-def open_terminal(uid: int) -> tuple[int, int]:
-    """Both ends of a new terminal of this root's devpts; the second is what programs open, and belongs to `uid`."""
+def open_terminal(uid: int, window: tuple[int, ...]) -> tuple[int, int]:
+    """Both ends of a new terminal of this root's devpts; the second is what programs open, and belongs to `uid`.
+
+    `window` is its size as `terminal.window_size` gives it.
+    """
     terminal = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     fcntl.ioctl(terminal, TIOCSPTLCK, struct.pack("i", 0))
     user_end = fcntl.ioctl(terminal, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     os.fchown(user_end, uid, -1)
+    if window:
+        fcntl.ioctl(user_end, termios.TIOCSWINSZ, struct.pack("HHHH", *window))
     return terminal, user_end
 
 
@@ -253,12 +259,12 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 
-def container_steps(container: ContainerPlan, *, stdin: bool) -> list[Step[Bench]]:
+def container_steps(container: ContainerPlan, *, stdin: bool, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
     """The steps, in order."""
     command, uid = container.command, container.user.uid
     steps: list[Step[Bench]] = [CgroupNamespace()]
     shared = container.shared_processes
-    steps.append(OpenTerminal(uid, shared_processes=shared) if command.terminal else StandardStreams(uid, stdin=stdin))
+    steps.append(OpenTerminal(uid, window, shared_processes=shared) if command.terminal else StandardStreams(uid, stdin=stdin))
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), FindProgram(command)]
     if shared:
         return [*steps, JoinPause(), BecomeUser(container), SpawnAndWait(command)]

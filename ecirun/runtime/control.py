@@ -13,6 +13,7 @@ from ecirun.runtime import messages, state
 from ecirun.runtime.client import Outcome, raise_error
 from ecirun.runtime.messages import Message
 from ecirun.runtime.relay import Relay
+from ecirun.runtime.terminal import window_size
 
 
 def find(name: str, root: str = state.STATE) -> state.PodRecord:
@@ -43,7 +44,7 @@ def connect(name: str, root: str = state.STATE) -> Socket:
 def begin_exec(end: Socket, request: Message, streams: tuple[int, int, int]) -> Socket:
     """Ask for a program in a container; what becomes of it is heard at the socket that is returned."""
     status, theirs = sockets.pair()
-    messages.send(end, {"exec": request}, (theirs.fileno(), *streams))
+    messages.send(end, {"exec": {**request, "window": window_size()}}, (theirs.fileno(), *streams))
     theirs.close()
     return status
 

@@ -122,7 +122,7 @@ def _spawn(message: Message, status: Socket, streams: tuple[int, ...], plan: Con
     os.close(bench.root)
     if not message.get("terminal"):
         return _spawned(program, argv, message["env"], streams=streams)
-    terminal, user_end = open_terminal(-1)
+    terminal, user_end = open_terminal(-1, tuple(message["window"]))
     pid = _spawned(program, argv, message["env"], terminal=terminal)
     os.close(user_end)
     messages.send(status, {"terminal": True}, (terminal,))

@@ -65,6 +65,7 @@ class Request:
         self.first: str = message["first"]  # the container that starts first
         self.detached: bool = message["detached"]
         self.verbose: bool = message["verbose"]
+        self.window = tuple(message["window"])
         self.log_limit: int = message["log_limit"]
         self.fault = Fault(*message["fault"])
         self.keeps_joiners: bool = message["keeps_joiners"]
@@ -91,6 +92,7 @@ class PodRun:
         self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         self.plan_file = request.plan_file
         self.verbose = request.verbose
+        self.window = request.window
         self.fault = request.fault
         self.keeps_joiners = request.keeps_joiners
         self.shadowed = shadow.shadowed(plan.sysctls)

@@ -13,6 +13,15 @@ from typing import Any
 CHUNK = 65536
 
 
+def window_size() -> tuple[int, ...]:
+    """Rows, columns, and both in pixels, of the user's terminal; empty without one. The container's begins with that size."""
+    try:
+        size = fcntl.ioctl(1 if os.isatty(1) else 0, termios.TIOCGWINSZ, bytes(8))
+    except OSError:
+        return ()
+    return struct.unpack("HHHH", size)
+
+
 class Terminal:
     """The relay between this process's stdin and stdout and the container's terminal."""
 
@@ -31,7 +40,7 @@ class Terminal:
             plain[tty.OFLAG] &= ~termios.OPOST
             termios.tcsetattr(1, termios.TCSANOW, plain)
         os.set_blocking(container, False)
-        self.resize()
+        self.resize()  # it may have changed since
 
     def readable(self) -> list[int]:
         """The descriptors to wait on for reading."""
@@ -64,9 +73,10 @@ class Terminal:
 
     def resize(self) -> None:
         """Give the container's terminal the size of the user's."""
-        with contextlib.suppress(OSError):
-            size = fcntl.ioctl(1 if os.isatty(1) else 0, termios.TIOCGWINSZ, struct.pack("HHHH", 0, 0, 0, 0))
-            fcntl.ioctl(self.container, termios.TIOCSWINSZ, size)
+        size = window_size()
+        if size:
+            with contextlib.suppress(OSError):
+                fcntl.ioctl(self.container, termios.TIOCSWINSZ, struct.pack("HHHH", *size))
 
     def restore(self) -> None:
         """Put the user's terminal back as it was."""
