@@ -52,6 +52,8 @@ class Orders(NamedTuple):
     """What the process is told when its tree is made."""
 
     streams: tuple[int, ...]
+    directory: int  # the working directory, open
+    program: str
     address: str
     stdin: bool
     window: tuple[int, ...]  # the size of the user's terminal, as `terminal.window_size` gives it
@@ -63,6 +65,7 @@ class Orders(NamedTuple):
 def give_orders(end: Socket, orders: Orders) -> bool:
     """Send the orders; False when the process is gone. The descriptors stay open here."""
     message = {
+        "program": orders.program,
         "address": orders.address,
         "stdin": orders.stdin,
         "window": orders.window,
@@ -70,7 +73,7 @@ def give_orders(end: Socket, orders: Orders) -> bool:
         "fault": orders.fault,
     }
     pause = (orders.pause,) if orders.pause >= 0 else ()
-    return messages.send(end, message, (*orders.streams, *pause))
+    return messages.send(end, message, (*orders.streams, orders.directory, *pause))
 
 
 def error_message(error: Exception) -> Message:
@@ -119,12 +122,12 @@ def _perform(end: Socket) -> None:
 
 def _run(end: Socket, plan: ContainerPlan, message: Message, descriptors: tuple[int, ...]) -> None:
     """Take the container's steps, the last of which does not return. Raises EcirunError."""
-    bench = Bench()
+    bench = Bench(descriptors[STREAMS], message["program"])
     for number, stream in enumerate(descriptors[:STREAMS]):
         os.dup2(stream, number)
         os.close(stream)
     if plan.shared_processes:
-        bench.pause, bench.supervisor = descriptors[STREAMS], end
+        bench.pause, bench.supervisor = descriptors[STREAMS + 1], end
     if plan.command.terminal:
         bench.on_terminal = lambda terminal: _pass_on_terminal(end, terminal)
 

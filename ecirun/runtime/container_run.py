@@ -87,13 +87,14 @@ class ContainerRun:
         # The process shall not be kept from ending by having to take down its tree.
         self._tree = os.dup(tree)
         try:
-            self.pod.make_tree(self.plan, tree)
-            self._give_orders(child)
+            directory, program = self.pod.make_tree(self.plan, tree)
+            self._give_orders(child, directory, program)
+            os.close(directory)
         except (OSError, EcirunError) as error:
             self._error = container_process.error_message(error)
             child.end.shutdown(sockets.SHUT_WR)
 
-    def _give_orders(self, child: Child) -> None:
+    def _give_orders(self, child: Child, directory: int, program: str) -> None:
         pod = self.pod
         streams = pod.attached_streams(self.name)
         if streams is None:
@@ -101,6 +102,8 @@ class ContainerRun:
             streams = (pod.null, *self._capture.write_ends)
         orders = Orders(
             streams=streams,
+            directory=directory,
+            program=program,
             address=pod.address,
             stdin=streams[0] != pod.null,
             window=pod.window,

@@ -15,7 +15,7 @@ import termios
 from collections.abc import Callable
 
 from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
-from ecirun.linux import credentials, openat2, process
+from ecirun.linux import credentials, process
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Command, ContainerPlan
 from ecirun.runtime import messages, spawning
@@ -30,17 +30,17 @@ TIOCSPTLCK = 0x40045431
 class Bench:
     """What the steps hand to each other.
 
-    `root` is the container's root; `on_terminal` takes the other end of a terminal that a step opens. `pause` is a pidfd of
-    pause and `supervisor` the socket, both only where processes are shared.
+    `directory` is the working directory and `program` the path of what is executed; `on_terminal` takes the other end of a
+    terminal that a step opens. `pause` is a pidfd of pause and `supervisor` the socket, both only where processes are shared.
     """
 
-    def __init__(self) -> None:
-        self.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    def __init__(self, directory: int, program: str) -> None:
+        self.directory = directory
+        self.program = program
         self.on_terminal: Callable[[int], None] = os.close
         self.pause = -1
         self.supervisor: Socket | None = None
         self.terminal = -1
-        self.program = ""
 
 
 class CgroupNamespace:
@@ -117,9 +117,9 @@ class StandardStreams:
 
 
 class EnterDirectory:
-    """The working directory, entered while still privileged, never through a magic link (CVE-2024-21626)."""
+    """The working directory, while still privileged."""
 
-    name = "working-directory"
+    name = "enter-directory"
 
     def __init__(self, path: str, umask: int) -> None:
         self.path = path
@@ -130,31 +130,25 @@ class EnterDirectory:
 
     def run(self, bench: Bench) -> None:
         os.umask(self.umask)
-        try:
-            directory = openat2.open_in_root(bench.root, self.path, os.O_PATH | os.O_DIRECTORY)
-        except OSError as error:
-            raise LaunchFailed(
-                f"Can't enter working directory {self.path}: {error.strerror}",
-                step=self.name,
-                hint="set workingDir to a directory",
-            ) from None
-        os.fchdir(directory)
-        os.close(directory)
+        os.fchdir(bench.directory)
+        os.close(bench.directory)
 
 
-class FindProgram:
-    """Which file will be executed; nothing in /proc may be."""
+class CheckProgram:
+    """Say why there is nothing to execute, if that is so."""
 
-    name = "program"
+    name = "check-program"
 
     def __init__(self, command: Command) -> None:
         self.command = command
 
     def describe(self) -> str:
-        return f"find the program {self.command.argv[0]}"
+        return "check that there is a program"
 
     def run(self, bench: Bench) -> None:
-        bench.program = find_program(self.command.argv[0], self.command.env.get("PATH", ""), os.getcwd(), bench.root)
+        if not bench.program:
+            root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            bench.program = find_program(self.command.argv[0], self.command.env.get("PATH", ""), os.getcwd(), root)
 
 
 class BecomeUser:
@@ -265,7 +259,7 @@ def container_steps(container: ContainerPlan, *, stdin: bool, window: tuple[int,
     steps: list[Step[Bench]] = [CgroupNamespace()]
     shared = container.shared_processes
     steps.append(OpenTerminal(uid, window, shared_processes=shared) if command.terminal else StandardStreams(uid, stdin=stdin))
-    steps += [EnterDirectory(command.cwd, int(container.umask, 8)), FindProgram(command)]
+    steps += [EnterDirectory(command.cwd, int(container.umask, 8)), CheckProgram(command)]
     if shared:
         return [*steps, JoinPause(), BecomeUser(container), SpawnAndWait(command)]
     return [*steps, BecomeUser(container), Execute(command)]

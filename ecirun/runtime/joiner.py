@@ -26,11 +26,12 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import ContainerPlan
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.container_process import STREAMS, container_of, error_message
-from ecirun.runtime.container_steps import BecomeUser, Bench, EnterDirectory, cannot_execute, open_terminal
+from ecirun.runtime.container_steps import BecomeUser, Bench, cannot_execute, open_terminal
 from ecirun.runtime.messages import Message
 from ecirun.runtime.program import find_program
 from ecirun.runtime.sandbox_steps import POD_NAMESPACES
 from ecirun.runtime.steps import run_steps
+from ecirun.runtime.tree_steps import open_directory
 
 if TYPE_CHECKING:
     from ecirun.runtime.zygote import Child, Zygote
@@ -68,15 +69,23 @@ def _become_like(container: int, plan: ContainerPlan) -> EcirunError | None:
             f'Can\'t join container "{plan.name}": {error.strerror}', step="join", hint="see whether it still runs"
         )
     os.close(container)
-    bench = Bench()
     try:
-        run_steps([EnterDirectory(plan.command.cwd, int(plan.umask, 8)), BecomeUser(plan)], bench)
+        _enter(plan.command.cwd)
+        os.umask(int(plan.umask, 8))
+        run_steps([BecomeUser(plan)], Bench(-1, ""))
     except EcirunError as error:
         return error
-    finally:
-        os.close(bench.root)
     credentials.set_dumpable(False)  # becoming another user made it what fs.suid_dumpable says
     return None
+
+
+def _enter(path: str) -> None:
+    """Change into a directory of the container's. Raises LaunchFailed."""
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    directory = open_directory(root, path)
+    os.fchdir(directory)
+    os.close(directory)
+    os.close(root)
 
 
 def _serve(end: Socket, plan: ContainerPlan, failed: EcirunError | None) -> None:
@@ -115,11 +124,11 @@ def _execute(
 
 def _spawn(message: Message, status: Socket, streams: tuple[int, ...], plan: ContainerPlan) -> int:
     argv = tuple(message["argv"])
-    bench = Bench()
     if message.get("cwd"):
-        run_steps([EnterDirectory(message["cwd"], int(plan.umask, 8))], bench)
-    program = find_program(argv[0], message["env"].get("PATH", ""), os.getcwd(), bench.root)
-    os.close(bench.root)
+        _enter(message["cwd"])
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    program = find_program(argv[0], message["env"].get("PATH", ""), os.getcwd(), root)
+    os.close(root)
     if not message.get("terminal"):
         return _spawned(program, argv, message["env"], streams=streams)
     terminal, user_end = open_terminal(-1, tuple(message["window"]))

@@ -344,12 +344,15 @@ class PodRun:
         """A process that has joined the container."""
         return joiner.start(self._sandbox.zygote, run.target, self.plan_file, run.name)
 
-    def make_tree(self, plan: ContainerPlan, where: int) -> None:
-        """Make the container's tree in the mount namespace `where`. Raises EcirunError or OSError."""
+    def make_tree(self, plan: ContainerPlan, where: int) -> tuple[int, str]:
+        """Make the container's tree in the mount namespace `where`, find its working directory, to be closed, and its program.
+
+        Raises EcirunError or OSError.
+        """
         bench = self._sandbox.bench
         mounts = pod_steps.open_mounts(bench, plan, self.shadowed)
         say = self._say if self.verbose else None
-        tree_steps.make_tree(tree_steps.tree_steps(plan, self.shadowed), mounts, where, bench.tree, say, self.fault)
+        return tree_steps.make_tree(tree_steps.tree_steps(plan, self.shadowed), mounts, where, bench.tree, say, self.fault)
 
     def _say(self, step: str) -> None:
         messages.send(self.client, {"step": step})

@@ -33,6 +33,8 @@ def find_program(argv0: str, path: str, cwd: str, root: int) -> str:
         candidate = f"{folder or cwd}/{argv0}"
         if not candidate.startswith("/"):
             candidate = f"{cwd.rstrip('/')}/{candidate}"
+        if not os.path.lexists(candidate):
+            continue
         try:
             _check(candidate, candidate, root)
         except CommandNotFound:

@@ -176,7 +176,6 @@ class _Supervisor:
         assert folder is not None
         folder.take_name(plan.name)
         self.plan = plan
-        process.set_title(f"{TITLE} {plan.name}")
         self.scratch_parent = request.scratch_parent
         attach_places(self.bench, request.places, request.place_mounts)
         say = None
@@ -194,6 +193,7 @@ class _Supervisor:
         self.captured = not request.streams and not request.detached
         pod.begin()
         # The first container's process is at work meanwhile.
+        process.set_title(f"{TITLE} {plan.name}")
         folder.write("plan.json", text.decode())
         self._hear_from_now_on(pod)
         self.loop.run()

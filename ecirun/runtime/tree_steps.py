@@ -6,13 +6,15 @@ program runs there yet. Paths of the image are walked by the kernel's rules for 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
 
-from ecirun.errors import LaunchFailed
+from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
 from ecirun.linux import mount, openat2, process
-from ecirun.plan.model import ContainerPlan, Mount, Root
+from ecirun.plan.model import Command, ContainerPlan, Mount, Root
+from ecirun.runtime.program import find_program
 from ecirun.runtime.shadow import ShowShadows
 from ecirun.runtime.stage_steps import TOPS, describe_mount, pivot, staged_mounts
 from ecirun.runtime.steps import Fault, Step, run_steps
@@ -22,15 +24,17 @@ class Bench:
     """What the steps hand to each other.
 
     `root` is the directory that the mounts are made in: the stage, then the container's root. `mounts` are unattached mounts
-    by target.
+    by target. What is found in the tree is the working `directory` and the path of the `program`.
     """
 
     def __init__(self, mounts: dict[str, int]) -> None:
         self.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.mounts = mounts
+        self.directory = -1
+        self.program = ""
 
     def close(self) -> None:
-        """Let go of what is left."""
+        """Let go of all but what is found."""
         os.close(self.root)
         for descriptor in self.mounts.values():
             os.close(descriptor)
@@ -135,6 +139,52 @@ class RootReadOnly:
         mount.mount_setattr(bench.root, add=mount.MOUNT_ATTR_RDONLY, what="/")
 
 
+class FindDirectory:
+    """The working directory, found without magic links (CVE-2024-21626)."""
+
+    name = "working-directory"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def describe(self) -> str:
+        return f"find the working directory {self.path}"
+
+    def run(self, bench: Bench) -> None:
+        bench.directory = open_directory(bench.root, self.path)
+
+
+def open_directory(root: int, path: str) -> int:
+    """A descriptor of the working directory `path` inside the root. Raises LaunchFailed."""
+    try:
+        return openat2.open_in_root(root, path, os.O_PATH | os.O_DIRECTORY)
+    except OSError as error:
+        raise LaunchFailed(
+            f"Can't enter working directory {path}: {error.strerror}",
+            step=FindDirectory.name,
+            hint="set workingDir to a directory",
+        ) from None
+
+
+class FindProgram:
+    """Which file will be executed; nothing in /proc may be.
+
+    `/proc/self` is nobody here: when there is nothing to execute, the container's process itself looks again and says why.
+    """
+
+    name = "program"
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+
+    def describe(self) -> str:
+        return f"find the program {self.command.argv[0]}"
+
+    def run(self, bench: Bench) -> None:
+        with contextlib.suppress(CommandNotFound, CommandNotExecutable):
+            bench.program = find_program(self.command.argv[0], self.command.env.get("PATH", ""), self.command.cwd, bench.root)
+
+
 def later_mounts(container: ContainerPlan) -> list[Mount]:
     """The mounts that are not on the stage, in order."""
     staged = staged_mounts(container.mounts)
@@ -150,18 +200,21 @@ def tree_steps(container: ContainerPlan, shadowed: tuple[str, ...]) -> list[Step
     steps.append(PivotRoot())
     if container.root.read_only:
         steps.append(RootReadOnly())
-    return steps
+    return [*steps, FindDirectory(container.command.cwd), FindProgram(container.command)]
 
 
 def make_tree(
     steps: list[Step[Bench]], mounts: dict[str, int], where: int, back: int, say: Callable[[str], None] | None, fault: Fault
-) -> None:
-    """Take the steps in the mount namespace `where`, and come back to `back`. Raises EcirunError or OSError."""
+) -> tuple[int, str]:
+    """Take the steps in the mount namespace `where`, and come back to `back`; returns the directory and the program that they
+    found. Raises EcirunError or OSError.
+    """
     process.setns(where, process.CLONE_NEWNS)
     try:
         bench = Bench(mounts)
         try:
             run_steps(steps, bench, say, fault)
+            return bench.directory, bench.program
         finally:
             bench.close()
     finally:
