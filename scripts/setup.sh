@@ -5,7 +5,11 @@
 # for; as long as the two are equal nothing is started at all, so that the usual case costs a few milliseconds.
 # Everything said here goes to stderr and nothing reads stdin: both belong to the command that runs afterwards.
 
-checkout=$(CDPATH='' cd -P -- "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+here=${BASH_SOURCE[0]%/*}
+[[ $here == /* ]] || here=$PWD/$here
+checkout=${here%/scripts}
+# Called from an odd place: ask the system, which costs a process.
+[[ $checkout != "$here" ]] || checkout=$(CDPATH='' cd -P -- "$here/.." && pwd -P)
 venv=$checkout/.venv
 
 say() { printf 'ecirun: set-up: %s\n' "$*" >&2; }

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,6 +14,9 @@ from ecirun import __version__
 from ecirun.cli.lazy_group import LazyGroup
 from ecirun.cli.options import say_error
 from ecirun.errors import EcirunError, UsageError
+
+if TYPE_CHECKING:
+    from ecirun.runtime.launching import Launcher
 
 COMMANDS = {
     "run": "Create a pod, stream, exit with the workload's code, clean up",
@@ -43,6 +46,7 @@ class CommandLine(NamedTuple):
     """What the group hands to its commands. `tail` is what followed the first `--`, or None when there was none."""
 
     tail: tuple[str, ...] | None
+    launcher: Launcher | None = None
 
 
 @click.command(
@@ -59,9 +63,11 @@ def group() -> None:
     """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (design: 125 when ecirun itself fails)."""
-    _open_standard_streams()
+def main(argv: Sequence[str] | None = None, launcher: Launcher | None = None) -> int:
+    """Run one command and return its exit code (design: 125 when ecirun itself fails).
+
+    `launcher` is one that was started ahead; a command that has no use for it leaves it to the caller.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     # Cut here: click would take options behind `--` for the workload's own only half of the time.
     tail = None
@@ -69,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cut = words.index("--")
         words, tail = words[:cut], tuple(words[cut + 1 :])
     try:
-        return _run(words, tail)
+        return _run(words, CommandLine(tail, launcher))
     except EcirunError as error:
         say_error(error)
         return error.exit_code
@@ -88,34 +94,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EcirunError.exit_code
 
 
-def _open_standard_streams() -> None:
-    """Lead a standard stream that the caller closed to /dev/null.
-
-    Else the next file that is opened would get its number, and the workload or an error message would write into it. A shell
-    that is started without a stderr gives that number to the script it reads: it can be read only.
-    """
-    import fcntl
-
-    for standard in (0, 1, 2):
-        try:
-            mode = fcntl.fcntl(standard, fcntl.F_GETFL) & os.O_ACCMODE
-        except OSError:
-            mode = -1
-        if mode < 0 or (standard > 0 and mode == os.O_RDONLY):
-            null = os.open(os.devnull, os.O_RDWR)
-            os.dup2(null, standard)
-            if null != standard:
-                os.close(null)
-            os.set_inheritable(standard, True)
-
-
-def _run(words: list[str], tail: tuple[str, ...] | None) -> int:
+def _run(words: list[str], line: CommandLine) -> int:
+    tail = line.tail
     if tail == ():
         raise UsageError("Can't run nothing: no command stands after --", hint="give a command, or leave out --")
     name = next((word for word in words if not word.startswith("-")), "")
     if tail and name not in ("run", "plan", "exec"):
         raise UsageError(f"Can't use what stands after --: `{name or 'ecirun'}` takes no command", hint="leave out --")
-    result = group.main(words or ["--help"], prog_name="ecirun", standalone_mode=False, obj=CommandLine(tail))
+    result = group.main(words or ["--help"], prog_name="ecirun", standalone_mode=False, obj=line)
     return result if isinstance(result, int) else 0
 
 

@@ -96,8 +96,9 @@ def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> i
             hint="leave out -d, or use `ecirun exec -it`",
         )
     policy = load_policy(given["policy"])
-    launcher = Launcher(shared=given["detach"])
-    if os.geteuid() == 0 and not given["dry_run"]:
+    ahead = context.obj.launcher if context.obj and not given["detach"] else None
+    launcher = ahead or Launcher(shared=given["detach"])
+    if ahead is None and os.geteuid() == 0 and not given["dry_run"]:
         # It starts, and makes a sandbox, while this process reads the spec.
         launcher.start()
         launcher.ask(usual_groundwork(policy))

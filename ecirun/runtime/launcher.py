@@ -54,6 +54,7 @@ def main(descriptor: int) -> None:
     gc.disable()
     gc.freeze()
     _Launcher(hierarchies, identity).serve(client)
+    os._exit(0)  # the interpreter need not tidy up after itself
 
 
 class _Launcher:
