@@ -143,22 +143,26 @@ class ForegroundPod:
 
     def run(self) -> Outcome:
         """Launch and wait. Raises an EcirunError when the launch failed."""
+        with Relay(self._on_message, self._on_signal) as self.relay:
+            sandbox, places = self._launch()
+            try:
+                if self.options.timeout:
+                    self.relay.at(self.options.timeout, self._time_is_over)
+                self.relay.run(sandbox.end)
+            finally:
+                places.remove_scratch()
+        return self._outcome()
+
+    def _launch(self) -> tuple[Sandbox, Places]:
         prefixers: list[Prefixer] = []
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         streams = {container.name: self._streams(container.name, null, prefixers) for container in self.plan.all_containers}
-        sandbox, places = launch(self.reservation, self.plan, self.options, streams)
+        launched = launch(self.reservation, self.plan, self.options, streams)
         os.close(null)
         for prefixer in prefixers:
             prefixer.handed_over()
-        try:
-            with Relay(sandbox.end, self._on_message, self._on_signal) as self.relay:
-                self.relay.prefixers = prefixers
-                if self.options.timeout:
-                    self.relay.at(self.options.timeout, self._time_is_over)
-                self.relay.run()
-        finally:
-            places.remove_scratch()
-        return self._outcome()
+        self.relay.prefixers = prefixers
+        return launched
 
     def _streams(self, name: str, null: int, prefixers: list[Prefixer]) -> list[int]:
         """The only app container has this process's streams; the output of several is told apart by their names."""

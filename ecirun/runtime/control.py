@@ -60,11 +60,11 @@ class ForegroundExec:
 
     def run(self) -> Outcome:
         """Execute and wait. Raises an EcirunError when the program did not run."""
-        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        status = begin_exec(self.supervisor, self.request, (0 if self.stdin else null, 1, 2))
-        os.close(null)
-        with Relay(status, self._on_message, self._on_signal) as self.relay:
-            self.relay.run()
+        with Relay(self._on_message, self._on_signal) as self.relay:
+            null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+            status = begin_exec(self.supervisor, self.request, (0 if self.stdin else null, 1, 2))
+            os.close(null)
+            self.relay.run(status)
         if self.last is None:
             raise LaunchFailed("Can't say how the program ended: its pod ended first", hint="see `ecirun ps`")
         if "error" in self.last:
