@@ -35,12 +35,12 @@ def run_ecirun(*arguments: str, input: str | None = None, env: Mapping[str, str]
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def pod_yaml(*, container: str = "", pod: str = "", name: str = "test") -> str:
+def pod_yaml(*, container: str = "", pod: str = "", name: str = "test", image: str = "busybox") -> str:
     """A minimal pod with more lines in its container (indented by 4) or its spec (indented by 2)."""
     return (
         f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\nspec:\n"
         + _indented(pod, 2)
-        + "  containers:\n  - name: main\n    image: busybox\n"
+        + f"  containers:\n  - name: main\n    image: {image}\n"
         + _indented(container, 4)
     )
 
