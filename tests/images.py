@@ -14,7 +14,7 @@ from typing import Any
 from running import CHECKOUT
 
 APPLETS = "sh cat chmod chown cp cut echo env grep head hostname id ip kill ln ls mkdir mknod mount mv pwd readlink rm sleep stat"
-APPLETS += " su touch tr true tty umount unshare wc"
+APPLETS += " mkfifo nc sed su touch tr true tty umount unshare wc"
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n"
 GROUP = "root:x:0:\nwheel:x:10:root\nnobody:x:65534:\n"
 CONFIG = {"Env": ["PATH=/bin"], "Cmd": ["sh"]}
@@ -44,6 +44,9 @@ class Images:
         self.entries.append(entry)
         (self.store / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": self.entries}))
         return name
+
+    def __contains__(self, name: str) -> bool:
+        return any(entry["annotations"]["org.opencontainers.image.ref.name"].endswith(f"/{name}:latest") for entry in self.entries)
 
     def _blob(self, document: dict[str, Any]) -> dict[str, Any]:
         content = json.dumps(document).encode()

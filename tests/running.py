@@ -21,7 +21,13 @@ class Result(NamedTuple):
     stderr: str
 
 
-def run_ecirun(*arguments: str, input: str | None = None, env: Mapping[str, str] | None = None, timeout: float = 60) -> Result:
+def run_ecirun(
+    *arguments: str,
+    input: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 60,
+) -> Result:
     """Runs ecirun with the arguments, and nothing on standard input unless `input` is given."""
     done = subprocess.run(
         [*PROGRAM, *arguments],
@@ -30,6 +36,7 @@ def run_ecirun(*arguments: str, input: str | None = None, env: Mapping[str, str]
         capture_output=True,
         text=True,
         env={**os.environ, **(env or {})},
+        cwd=cwd,
         timeout=timeout,
     )
     return Result(done.returncode, done.stdout, done.stderr)

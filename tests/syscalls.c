@@ -3,7 +3,8 @@
  *
  *     syscalls STEP... [exec PROGRAM ARGUMENT...]
  *
- * A step is NAME or NAME=ARGUMENT,... and prints `NAME: ok` or `NAME: <reason>`. The exit code is the number of steps that failed.
+ * A step is NAME or NAME=ARGUMENT,... and prints `NAME: ok` or `NAME: <reason>`. The exit code is the number of steps that failed;
+ * the program runs only if none did.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -142,6 +143,8 @@ static int step(const char *name, char **a)
         return syscall(SYS_keyctl, KEYCTL_SEARCH, NUMBER(0), "user", a[1], 0);
     if (IS("rawsocket"))
         return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+    if (IS("pingsocket"))
+        return socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
     if (IS("bind"))
         return bind_port(NUMBER(0));
     if (IS("abstract"))
@@ -190,6 +193,8 @@ int main(int count, char **words)
     setvbuf(stdout, NULL, _IONBF, 0);
     for (int at = 1; at < count; at++) {
         if (strcmp(words[at], "exec") == 0) {
+            if (failures)
+                return failures;
             execvp(words[at + 1], words + at + 1);
             printf("exec: %s\n", strerror(errno));
             return failures + 1;
