@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from handmade import Images
 from host import adopt_orphans, host_snapshot, program_hashes
-from images import Images
 from running import Result, pod_yaml, run_ecirun
 
 MUST_RUN = os.environ.get("ECIRUN_MUST_RUN") == "1"

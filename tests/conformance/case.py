@@ -9,8 +9,8 @@ Cases are tables in `cases/*.toml`:
     image = {User = "7", ...}          the image's configuration, where busybox will not do; files = {path = text} added to it
     options = ["--network", "none"]    of `ecirun run`
     name = "test"                      metadata.name
-    prints = {command = output}        commands of a shell in the pod, all in one launch; output is both streams, without the last
-                                       line feed, and the exit code in brackets unless it is 0
+    prints = {command = output}        commands of a shell in the pod, all in one launch; output is both streams, without the
+                                       last line feed, and the exit code in brackets unless it is 0
     command = [...]                    what follows `--` instead of the commands of `prints`; none at all: what the spec says
     stdin = "text"                     for the workload with the option -i
     exit, stdout, stderr               how that ends; stderr with what ecirun itself says, which may break off with `…`

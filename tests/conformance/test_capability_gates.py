@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from case import SHOWN_BY, shown
-from images import Images
+from handmade import Images
 from running import Result
 
 pytestmark = pytest.mark.sandbox
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.sandbox
 GRANTED = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_ADMIN NET_RAW SYS_CHROOT SYS_PTRACE"
 GRANTED += " MKNOD AUDIT_WRITE SETFCAP"
 
-# Operation: the capabilities that it needs, and a command that exits with 0 when it is allowed. Each works in a folder of its own.
+# Operation: the capabilities that it needs, and a command that exits with 0 when it is allowed, in a folder of its own.
 OPERATIONS = {
     "give a file away": ("CHOWN", "touch f && chown 5 f"),
     "read a file that nobody may read": ("DAC_OVERRIDE", "touch f && chmod 0 f && cat f"),
@@ -50,7 +50,9 @@ def allowed(result: Result) -> Iterator[bool]:
 
 
 def operations() -> list[str]:
-    return [f"mkdir -p /dev/shm/{at}; cd /dev/shm/{at}; {{ {command}; }}" for at, (_, command) in enumerate(OPERATIONS.values())]
+    return [
+        f"mkdir -p /dev/shm/{at}; cd /dev/shm/{at}; {{ {command}; }}" for at, (_, command) in enumerate(OPERATIONS.values())
+    ]
 
 
 @pytest.mark.parametrize("missing", ["nothing", *GRANTED.split()])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import truth
 from case import SHOWN_BY, Case, as_json, at, cases, shown
-from images import Images, all_of, file
+from handmade import Images, all_of, file
 from running import Result
 
 from ecirun.cli import main

@@ -25,7 +25,9 @@ def lies(plan: dict[str, Any], seen: Sequence[str]) -> list[str]:
     return [
         *_about("host name", plan["hostname"], hostname),
         *_about_credentials(container, dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)),
-        *_about("environment", container["command"]["env"], dict(word.split("=", 1) for word in environment.split("\1") if word)),
+        *_about(
+            "environment", container["command"]["env"], dict(word.split("=", 1) for word in environment.split("\1") if word)
+        ),
         *_about("directory", container["command"]["cwd"], directory, only_if=_is_plain(container["command"]["cwd"])),
         *_about_mounts(plan, container, [line.split() for line in mounts.splitlines()]),
     ]

@@ -13,7 +13,9 @@ from typing import Any
 
 from running import CHECKOUT
 
-APPLETS = "sh cat chmod chown cp cut echo env grep head hostname id ip kill ln ls mkdir mknod mount mv pwd readlink rm sleep stat"
+APPLETS = (
+    "sh cat chmod chown cp cut echo env grep head hostname id ip kill ln ls mkdir mknod mount mv pwd readlink rm sleep stat"
+)
 APPLETS += " mkfifo nc sed su touch tr true tty umount unshare wc"
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n"
 GROUP = "root:x:0:\nwheel:x:10:root\nnobody:x:65534:\n"
@@ -46,7 +48,9 @@ class Images:
         return name
 
     def __contains__(self, name: str) -> bool:
-        return any(entry["annotations"]["org.opencontainers.image.ref.name"].endswith(f"/{name}:latest") for entry in self.entries)
+        return any(
+            entry["annotations"]["org.opencontainers.image.ref.name"].endswith(f"/{name}:latest") for entry in self.entries
+        )
 
     def _blob(self, document: dict[str, Any]) -> dict[str, Any]:
         content = json.dumps(document).encode()
