@@ -62,7 +62,9 @@ class Case(NamedTuple):
         if self.spec:
             return self.spec
         image = self.image_name if self.has_image else "busybox"
-        return pod_yaml(pod=self.pod, container=self.container, name=self.name, image=image)
+        # What the spec runs itself is restarted, unless it says otherwise; what follows `--` runs once.
+        once = "" if self.prints or self.command is not None else "\nrestartPolicy: Never"
+        return pod_yaml(pod=self.pod + once, container=self.container, name=self.name, image=image)
 
     @property
     def has_image(self) -> bool:

@@ -47,7 +47,7 @@ def arguments(case: Case, tmp_path: Path, images: Images, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("case", parameters(lambda case: case.prints, launched=True))
 def test_what_the_workload_sees(case: Case, arguments: list[str], ecirun: Callable[..., Result]):
     commands = [*case.prints, *truth.COMMANDS]
-    result = ecirun("run", *quietly(case, arguments), "--", "sh", "-c", SHOWN_BY, "commands", *commands)
+    result = ecirun("run", *quietly(case, arguments), "--", "sh", "-c", SHOWN_BY, "commands", *commands, timeout=20)
     output = list(shown(result.stdout))
     assert (result.code, result.stderr) == (0, case.stderr or "")
     assert dict(zip(case.prints, output, strict=False)) == case.prints
@@ -58,7 +58,7 @@ def test_what_the_workload_sees(case: Case, arguments: list[str], ecirun: Callab
 @pytest.mark.parametrize("case", parameters(lambda case: case.runs and not case.prints, launched=True))
 def test_how_the_run_ends(case: Case, arguments: list[str], ecirun: Callable[..., Result]):
     tail = ["--", *case.command] if case.command is not None else []
-    result = ecirun("run", *quietly(case, arguments), *tail, input=case.stdin)
+    result = ecirun("run", *quietly(case, arguments), *tail, input=case.stdin, timeout=20)
     expected, stderr = case.stderr or "", result.stderr
     if expected.endswith("…\n"):
         expected = expected.removesuffix("…\n")
