@@ -36,7 +36,9 @@ class Images:
         (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
     def add(self, name: str, change: Change = lambda _root: None, **config: Any) -> str:
-        """An image of that name; `change` gets the root folder, `config` what differs in the image's configuration."""
+        """An image of that name, made the first time; `change` gets the root, `config` what differs in its configuration."""
+        if name in self:
+            return name
         image = self._blob({"config": {**CONFIG, **config}, "name": name})
         manifest = self._blob({"schemaVersion": 2, "config": image, "layers": []})
         root = self.store / "roots" / manifest["digest"].removeprefix("sha256:")

@@ -121,12 +121,15 @@ def _ids(path: str) -> list[str]:
 
 def _keys(ring: int) -> list[int]:
     buffer = (ctypes.c_int32 * 1024)()
-    size = libc.syscall(_keyctl(), KEYCTL_READ, ring, ctypes.byref(buffer), ctypes.sizeof(buffer), 0)
+    size = keyctl(KEYCTL_READ, ring, ctypes.byref(buffer), ctypes.sizeof(buffer))
     return sorted(buffer[: max(0, size) // 4])
 
 
-def _keyctl() -> int:
-    return 250 if os.uname().machine == "x86_64" else 219
+def keyctl(operation: int, *arguments: Any) -> int:
+    """keyctl(2): the C library has no function for it."""
+    number = 250 if os.uname().machine == "x86_64" else 219
+    result: int = libc.syscall(number, operation, *arguments)
+    return result
 
 
 def _own_descriptors() -> list[str]:

@@ -37,9 +37,8 @@ def arguments(case: Case, tmp_path: Path, images: Images, monkeypatch: pytest.Mo
     Path("pod.yaml").write_text(case.yaml)
     if not case.has_image:
         return [*case.options, "pod.yaml"]
-    if case.image_name not in images:
-        changes = all_of(*(file(path, text, 0o755) for path, text in case.files.items()))
-        images.add(case.image_name, changes, **(case.image or {}))
+    changes = all_of(*(file(path, text, 0o755) for path, text in case.files.items()))
+    images.add(case.image_name, changes, **(case.image or {}))
     return ["--store", str(images.store), *case.options, "pod.yaml"]
 
 
