@@ -80,10 +80,24 @@ def _descendants(pid: int) -> Iterator[int]:
 
 
 def _cgroups() -> Iterator[str]:
-    """The cgroups that ecirun made, in every mounted hierarchy (v1, v2 and both)."""
+    """The control groups that ecirun made below this process's own, in every hierarchy (v1, v2 and both)."""
+    own = [line.split(":", 2)[1:] for line in _read("/proc/self/cgroup").splitlines()]
     for line in _read("/proc/self/mountinfo").splitlines():
-        if " - cgroup" in line:
-            yield from (path for path in _folders(line.split()[4]) if "ecirun" in path.rpartition("/")[2])
+        mount, _, kind = line.partition(" - cgroup")
+        root, point = mount.split()[3:5]
+        options = set(kind.split()[-1].split(",")) if kind else set()
+        for names, path in own:
+            # Version 2 has no names.
+            if kind and (set(names.split(",")) <= options if names else kind.startswith("2 ")):
+                top = point + path.removeprefix(root.rstrip("/")).rstrip("/")
+                yield from _made_in(top)
+
+
+def _made_in(top: str) -> Iterator[str]:
+    for name in _entries(top):
+        if "ecirun" in name:
+            yield f"{top}/{name}"
+            yield from _folders(f"{top}/{name}")
 
 
 def _folders(top: str) -> Iterator[str]:
@@ -137,7 +151,8 @@ def _own_descriptors() -> list[str]:
 
 
 def _programs() -> tuple[str, ...]:
-    return (os.path.realpath(sys.executable), os.path.realpath("/bin/sh"), os.path.realpath("/bin/busybox"))
+    candidates = (sys.executable, "/bin/sh", "/bin/busybox")
+    return tuple(os.path.realpath(path) for path in candidates if os.path.exists(path))
 
 
 def _precious_files() -> tuple[str, ...]:

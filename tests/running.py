@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PROGRAM = [sys.executable, "-P", str(CHECKOUT / "ecirun" / "__main__.py")]
+PROGRAM = [sys.executable, "-I", str(CHECKOUT / "ecirun" / "__main__.py")]
 
 
 class Result(NamedTuple):
