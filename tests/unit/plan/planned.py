@@ -7,7 +7,7 @@ from typing import Any
 from running import pod_yaml
 
 from ecirun.plan.build import Options, build_plan
-from ecirun.plan.facts import ImageFacts, SysctlFact, SysctlFacts
+from ecirun.plan.facts import Facts, ImageFacts, SysctlFact, SysctlFacts
 from ecirun.plan.model import ContainerPlan, PodPlan
 from ecirun.policy.load import load_policy
 from ecirun.spec import read_pods
@@ -51,7 +51,7 @@ def plan_of(
 ) -> PodPlan:
     """The plan of such a pod; `options` are those of the command line."""
     read = pod_of(pod=pod, container=container, pod_name=pod_name)
-    return build_plan(read, load_policy("eci-2024-02-26"), {"busybox": image}, facts, Options(**options))
+    return build_plan(read, load_policy("eci-2024-02-26"), Facts({"busybox": image}, facts), Options(**options))
 
 
 def container_of(**parts: Any) -> ContainerPlan:

@@ -59,7 +59,7 @@ def test_the_host_name(spec, pod_name, hostname):
 def test_the_network_and_the_last_line_of_hosts(network, interfaces, last):
     plan = plan_of(network=network)
     hosts = {file.name: file.content for file in plan.files}["hosts"].splitlines()
-    assert plan.network == (network, interfaces)
+    assert plan.network[:2] == (network, interfaces)
     assert hosts[0] == "# Kubernetes-managed hosts file."
     assert last is None or hosts[-1] == last
 
@@ -147,19 +147,21 @@ def test_a_file_of_the_kubelet_cannot_be_mounted_on_a_directory():
 @pytest.mark.parametrize(
     ("limit", "size"),
     [
-        ("", ""),
-        ("sizeLimit: 1Mi", "1048576"),
-        ("sizeLimit: 5k", "5000"),
-        ("sizeLimit: 100", "100"),
-        ("sizeLimit: 1.5Gi", "1610612736"),
-        ("sizeLimit: 1e3", "1000"),
-        ("sizeLimit: 1500m", "2"),
-        ("sizeLimit: 0", ""),
+        ("", None),
+        ("sizeLimit: 1Mi", 1048576),
+        ("sizeLimit: 5k", 5000),
+        ("sizeLimit: 100", 100),
+        ("sizeLimit: 1.5Gi", 1610612736),
+        ("sizeLimit: 1e3", 1000),
+        ("sizeLimit: 1500m", 2),
     ],
 )
 def test_the_size_of_a_volume(limit, size):
-    plan = plan_of(pod=f"securityContext: {{fsGroup: 7}}\nvolumes: [{{name: a, emptyDir: {{{limit}}}}}]")
-    assert tuple(plan.volumes[0]) == ("a", size, 7)
+    plan = plan_of(
+        pod=f"securityContext: {{fsGroup: 7}}\nvolumes: [{{name: a, emptyDir: {{{limit}}}}}]",
+        container="volumeMounts: [{name: a, mountPath: /a}]",
+    )
+    assert [(volume.name, volume.size, volume.gid) for volume in plan.volumes] == [("a", size, 7)]
 
 
 def test_an_image_that_is_not_in_the_store_is_planned_with_what_had_to_be_assumed():
@@ -171,6 +173,16 @@ def test_an_image_that_is_not_in_the_store_is_planned_with_what_had_to_be_assume
     )
 
 
-def test_only_one_container_runs_and_the_others_are_named():
-    pod = "initContainers: [{name: first, image: busybox}]"
-    assert plan_of(pod=pod).warnings == ('only container "main" runs; not started: first',)
+def test_every_container_is_planned_in_the_order_of_its_start():
+    init = "initContainers: [{name: first, image: busybox}, {name: aside, image: busybox, restartPolicy: Always}]"
+    assert [(container.name, container.role) for container in plan_of(pod=init).all_containers] == [
+        ("first", "init"),
+        ("aside", "sidecar"),
+        ("main", "app"),
+    ]
+
+
+def test_a_command_of_the_command_line_is_for_the_chosen_container_only():
+    plan = plan_of(pod="initContainers: [{name: first, image: busybox}]", command=("x",))
+    assert [container.command.argv for container in plan.all_containers] == [("sh",), ("x",)]
+    assert plan.run_once == "main"
