@@ -21,7 +21,6 @@ Cases are tables in `cases/*.toml`:
 
 from __future__ import annotations
 
-import json
 import tomllib
 import zlib
 from collections.abc import Iterator
@@ -99,8 +98,3 @@ def at(document: Any, path: str) -> Any:
     if here == "*":
         return [at(entry, rest) for entry in document]
     return at(document[int(here)] if isinstance(document, list) else document[here], rest)
-
-
-def as_json(text: str) -> Any:
-    """The document that `plan -o json` printed."""
-    return json.loads(text)
