@@ -60,7 +60,8 @@ def _about_mounts(plan: dict[str, Any], container: dict[str, Any], mounts: list[
     kind, options = found.pop("/")
     yield from _about("read-only root", container["root"]["read_only"], "ro" in options)
     yield from _about("nodev root", True, "nodev" in options)
-    yield from _about("overlay", container["root"]["overlay"], kind == "overlay")
+    # In a container the store itself may lie on an overlay.
+    yield from _about("overlay", True, kind == "overlay", only_if=container["root"]["overlay"])
     for mount in container["mounts"]:
         target = mount["target"]
         if target not in found:
