@@ -64,7 +64,7 @@ def in_pod(ecirun: Callable[..., Result], pod_file: Callable[..., str]) -> Calla
     """Runs a shell command in a minimal pod: `in_pod("id", container="…", options=["--network", "none"])`."""
 
     def run(command: str, *, options: tuple[str, ...] = (), **parts: str) -> Result:
-        return ecirun("run", "-q", *options, pod_file(**parts), "--", "sh", "-c", command)
+        return ecirun("run", "--quiet", *options, pod_file(**parts), "--", "sh", "-c", command)
 
     return run
 
@@ -80,7 +80,7 @@ def in_image(ecirun: Callable[..., Result], pod_file: Callable[..., str], images
     """Runs a command in an image of that store: `in_image("name", ["id"], pod="…", options=["--network", "none"])`."""
 
     def run(image: str, command: list[str], *, options: tuple[str, ...] = (), **parts: str) -> Result:
-        return ecirun("run", "-q", "--store", str(images.store), *options, pod_file(image=image, **parts), "--", *command)
+        return ecirun("run", "--quiet", "--store", str(images.store), *options, pod_file(image=image, **parts), "--", *command)
 
     return run
 

@@ -56,7 +56,7 @@ def test_a_kernel_file_system_is_mounted_on_a_directory_only(images, in_image, m
     )
 
 
-@pytest.mark.parametrize("name", ["proc", "sys", "dev"])
+@pytest.mark.parametrize("name", ["proc", "dev"])
 def test_a_file_is_no_place_for_a_kernel_file_system(images, in_image, name):
     result = in_image(images.add(f"file-{name}", file(name)), ["true"])
     assert (result.code, result.stdout) == (125, "")
@@ -69,11 +69,11 @@ def test_a_missing_mount_point_is_made_in_the_pod(images, in_image, name):
     assert result == (0, "test\ntest\n", "")
 
 
-@pytest.mark.parametrize("path", ["dev/null", "dev/zero", "dev/pts", "dev/shm", "dev/fd", "dev/ptmx", "dev/mqueue"])
-def test_what_the_image_has_in_dev_is_not_used(images, in_image, marker, path):
+def test_what_the_image_has_in_dev_is_not_used(images, in_image, marker):
     """CVE-2025-31133, CVE-2025-52565: masks and consoles are bound from what is in /dev"""
-    image = images.add(f"in-{path.replace('/', '-')}", link(path, str(marker)))
-    result = in_image(image, ["sh", "-c", "stat -c %t:%T /dev/null; cat /proc/keys; touch /dev/shm/f"])
+    names = ("null", "zero", "full", "tty", "pts", "shm", "fd", "ptmx", "mqueue", "console", "termination-log")
+    image = images.add("in-dev", all_of(*(link(f"dev/{name}", str(marker)) for name in names)))
+    result = in_image(image, ["sh", "-c", "stat -c %t:%T /dev/null; cat /proc/keys; touch /dev/shm/f; ls /dev/mqueue"])
     assert result == (0, "1:3\n", "")
     assert untouched(marker)
 
@@ -197,7 +197,7 @@ def test_the_launchers_own_program_is_never_executed(images, in_image, way):
     assert result.stderr.endswith(f'": {THROUGH_PROC}\n')
 
 
-@pytest.mark.parametrize("command", [EXE, "/proc/1/exe", "/proc/self/root/bin/sh", "/proc/self/cwd/bin/sh", "/dev/fd/1"])
+@pytest.mark.parametrize("command", [EXE, "/proc/self/root/bin/sh", "/dev/fd/1"])
 def test_a_command_in_proc_is_refused(images, in_image, command):
     images.add("plain")
     assert in_image("plain", [command]) == (126, "", f'ecirun: error: Can\'t run "{command}": {THROUGH_PROC}\n')

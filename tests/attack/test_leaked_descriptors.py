@@ -52,7 +52,7 @@ def fifty_open_folders() -> Iterator[list[int]]:
             os.close(descriptor)
 
 
-@pytest.mark.parametrize("options", [(), ("-i",), ("--network", "bridge"), ("--writable-root",), ("-v",), ("--timeout", "60")])
+@pytest.mark.parametrize("options", [(), ("-i", "--network", "bridge"), ("--writable-root", "-v", "--timeout", "60")])
 def test_inherited_descriptors_end_before_the_workload_begins(command, options):
     """CVE-2024-21626; runc create.bats: detect fd leak as comprehensively as possible"""
     with fifty_open_folders() as opened:
@@ -89,7 +89,7 @@ def test_the_supervisor_and_the_launcher_hold_nothing_of_the_callers(command):
     os.close(reader)
 
 
-@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)])
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 1, 2)])
 def test_a_closed_standard_stream_is_not_taken_by_something_else(command, closed):
     script = f'exec {" ".join(f"{number}<&-" for number in closed)}; exec "$@"'
     argv = command("sh", "-c", "echo out; echo err >&2; cat; exit 5", options=("-i",))

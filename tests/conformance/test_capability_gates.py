@@ -32,8 +32,8 @@ OPERATIONS = {
     "make a device node": ("MKNOD", "syscalls mknod=$PWD/n,c,1,3"),
     "make a named pipe": ("", "mkfifo n || mknod n p"),
     "set a file capability": ("SETFCAP", "touch f && syscalls setfcap=$PWD/f"),
-    "signal another user's process": ("SETUID KILL", "syscalls setuid=77 exec sleep 5 & sleep 0.1; syscalls kill=$!,9"),
-    "trace another user's process": ("SETUID SYS_PTRACE", "syscalls setuid=77 exec sleep 1 & sleep 0.1; syscalls ptrace=$!"),
+    "signal another user's process": ("SETUID KILL", "syscalls setuid=77 exec sleep 5 & sleep 0.05; syscalls kill=$!,9"),
+    "trace another user's process": ("SETUID SYS_PTRACE", "syscalls setuid=77 exec sleep 1 & sleep 0.05; syscalls ptrace=$!"),
 }
 # Nothing that a process in a pod can do tells whether it has this one: the audit system serves the first PID namespace only.
 UNSEEN = ("AUDIT_WRITE",)

@@ -22,7 +22,7 @@ from ecirun.report.plan_text import plan_text
 ALL = list(cases())
 
 # The options of `run` that `plan` does not know.
-RUN_ONLY = ("-i", "-v", "-q")
+RUN_ONLY = ("-i", "-v")
 
 
 def parameters(wanted: Callable[[Case], object], *, launched: bool) -> list[object]:
@@ -84,8 +84,8 @@ def test_what_is_planned(case: Case, arguments: list[str]):
 
 
 def quietly(case: Case, arguments: list[str]) -> list[str]:
-    """With -q, unless the case says what ecirun says."""
-    return arguments if case.stderr is not None else ["-q", *arguments]
+    """With --quiet (click takes longer for the short one), unless the case says what ecirun says."""
+    return arguments if case.stderr is not None else ["--quiet", *arguments]
 
 
 def plan_options(arguments: list[str]) -> list[str]:
