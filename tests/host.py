@@ -171,15 +171,17 @@ def _identity(path: str) -> tuple[int, ...]:
     return (status.st_ino, status.st_mode, status.st_uid, status.st_gid, status.st_size, status.st_rdev, *times)
 
 
-def _tree(top: str) -> dict[str, tuple[int, int, int, int]]:
-    """Every file below `top`: mode, owner, size and the time of its last change."""
-    found = {}
+def _tree(top: str) -> dict[str, tuple[int, ...]]:
+    """Every file below `top`: mode, owner, size and the time of its last change; a folder changes with what is in it."""
+    found: dict[str, tuple[int, ...]] = {}
     with contextlib.suppress(OSError), os.scandir(top) as entries:
         for entry in entries:
             status = entry.stat(follow_symlinks=False)
-            found[entry.path] = (status.st_mode, status.st_uid, status.st_size, status.st_mtime_ns)
             if entry.is_dir(follow_symlinks=False):
+                found[entry.path] = (status.st_mode, status.st_uid)
                 found |= _tree(entry.path)
+            else:
+                found[entry.path] = (status.st_mode, status.st_uid, status.st_size, status.st_mtime_ns)
     return found
 
 
