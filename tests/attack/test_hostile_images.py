@@ -125,12 +125,17 @@ def test_a_volume_is_mounted_inside_whatever_the_link_says(images, in_image, mar
 def test_a_working_directory_is_never_entered_through_a_magic_link(images, in_image, path):
     """CVE-2024-21626"""
     image = images.add("working-directory", link("out", "/proc/self/cwd"))
-    assert in_image(image, ["pwd"], container=f"workingDir: {path}") == (
-        125,
-        "",
-        f"ecirun: error: Can't enter working directory {path}: Too many levels of symbolic links\n"
-        "    hint: set workingDir to a directory\n",
-    )
+    result = in_image(image, ["pwd"], container=f"workingDir: {path}")
+    # To a process outside the pod its /proc has no "self" at all.
+    reasons = ("Too many levels of symbolic links", "No such file or directory")
+    assert result in [
+        (
+            125,
+            "",
+            f"ecirun: error: Can't enter working directory {path}: {reason}\n    hint: set workingDir to a directory\n",
+        )
+        for reason in reasons
+    ]
 
 
 def test_the_hosts_users_are_not_the_images(images, in_image):
