@@ -213,6 +213,7 @@ class ContainerPlan(NamedTuple):
     group: Group
     supplementary_groups: tuple[Group, ...]
     capabilities: Capabilities
+    capabilities_origin: str
     no_new_privs: bool
     no_new_privs_origin: str
     root: Root
