@@ -434,6 +434,11 @@ class PodRun:
             self._warned.add(text)
             self.tell({"warning": text})
 
+    def detach(self) -> None:
+        """It does not end with its client any more."""
+        self._request.detached = True
+        self.save()
+
     def drain(self) -> None:
         """Log what containers have written up to now."""
         for run in self.runs:
