@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ecirun.api.exec_stream import ExecStream as ExecStream
     from ecirun.api.judging import check as check
     from ecirun.api.judging import plan as plan
     from ecirun.api.pods import Pod as Pod
@@ -24,20 +25,25 @@ if TYPE_CHECKING:
     from ecirun.api.result import ExecFailed as ExecFailed
     from ecirun.api.result import ExecTimeout as ExecTimeout
     from ecirun.api.result import Result as Result
-    from ecirun.api.running import ExecStream as ExecStream
-    from ecirun.api.running import RunningPod as RunningPod
     from ecirun.api.running import attach as attach
     from ecirun.api.running import run as run
+    from ecirun.api.running_pod import RunningPod as RunningPod
     from ecirun.errors import CommandNotExecutable as CommandNotExecutable
     from ecirun.errors import CommandNotFound as CommandNotFound
     from ecirun.errors import EcirunError as EcirunError
     from ecirun.errors import HostUnsupported as HostUnsupported
+    from ecirun.errors import ImageBroken as ImageBroken
     from ecirun.errors import ImageNotFound as ImageNotFound
     from ecirun.errors import LaunchFailed as LaunchFailed
+    from ecirun.errors import NoPod as NoPod
     from ecirun.errors import NotRunning as NotRunning
+    from ecirun.errors import PodNameTaken as PodNameTaken
     from ecirun.errors import PodNotFound as PodNotFound
     from ecirun.errors import PodRefused as PodRefused
+    from ecirun.errors import PolicyUnreadable as PolicyUnreadable
+    from ecirun.errors import ReferenceMissing as ReferenceMissing
     from ecirun.errors import SpecUnreadable as SpecUnreadable
+    from ecirun.errors import UsageError as UsageError
     from ecirun.plan.model import PodPlan as PodPlan
     from ecirun.spec.finding import Finding as Finding
 
@@ -49,20 +55,26 @@ _PLACES = {
     "CommandNotFound": "ecirun.errors",
     "EcirunError": "ecirun.errors",
     "ExecFailed": "ecirun.api.result",
-    "ExecStream": "ecirun.api.running",
+    "ExecStream": "ecirun.api.exec_stream",
     "ExecTimeout": "ecirun.api.result",
     "Finding": "ecirun.spec.finding",
     "HostUnsupported": "ecirun.errors",
+    "ImageBroken": "ecirun.errors",
     "ImageNotFound": "ecirun.errors",
     "LaunchFailed": "ecirun.errors",
+    "NoPod": "ecirun.errors",
     "NotRunning": "ecirun.errors",
     "Pod": "ecirun.api.pods",
+    "PodNameTaken": "ecirun.errors",
     "PodNotFound": "ecirun.errors",
     "PodPlan": "ecirun.plan.model",
     "PodRefused": "ecirun.errors",
+    "PolicyUnreadable": "ecirun.errors",
+    "ReferenceMissing": "ecirun.errors",
     "Result": "ecirun.api.result",
-    "RunningPod": "ecirun.api.running",
+    "RunningPod": "ecirun.api.running_pod",
     "SpecUnreadable": "ecirun.errors",
+    "UsageError": "ecirun.errors",
     "attach": "ecirun.api.running",
     "check": "ecirun.api.judging",
     "load": "ecirun.api.pods",

@@ -23,6 +23,7 @@ Only `ecirun.cli` turns an exception into an exit code.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class EcirunError(Exception):
@@ -59,9 +60,9 @@ class NoPod(SpecUnreadable):
 
 
 class PodRefused(EcirunError):
-    """The pod has findings of severity error; `findings` are all that was found, warnings too."""
+    """The pod has findings of severity error; `findings` are all that was found, each a `Finding`, warnings too."""
 
-    def __init__(self, message: str, *, hint: str = "", findings: Sequence[object] = ()) -> None:
+    def __init__(self, message: str, *, hint: str = "", findings: Sequence[Any] = ()) -> None:
         super().__init__(message, hint=hint)
         self.findings = findings
 

@@ -18,7 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ecirun.api.pods import Pod, Source
-    from ecirun.api.running import RunningPod
+    from ecirun.api.running_pod import RunningPod
 
     StartPod = Callable[..., RunningPod]
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from ecirun.api.host import memory
 from ecirun.cli.sources import STDIN, open_spec
 from ecirun.errors import PodRefused, UsageError
 from ecirun.policy.judge import Options, judge
@@ -32,7 +33,7 @@ class Bench(NamedTuple):
 
 def bench_of(given: Mapping[str, Any], policy: Policy, *, ignore: bool = False) -> Bench:
     """The bench that the options ask for. Raises PolicyUnreadable or UsageError."""
-    options = Options(given["unsupported"], given["writable_root"], _host_memory)
+    options = Options(given["unsupported"], given["writable_root"], memory)
     gates = None
     if given.get("admission") or given.get("allowed_unsafe_sysctls"):
         from ecirun.policy.admission.load import load_gates
@@ -139,10 +140,3 @@ def admitted_pod(
             f'ecirun: warning: of {len(others) + 1} pods only the first, "{reading.name}", is taken; not: {names}', err=True
         )
     return reading.pod
-
-
-def _host_memory() -> int | None:
-    import psutil
-
-    total: int = psutil.virtual_memory().total
-    return total
