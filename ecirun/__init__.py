@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from ecirun.errors import PodNotFound as PodNotFound
     from ecirun.errors import PodRefused as PodRefused
     from ecirun.errors import PolicyUnreadable as PolicyUnreadable
-    from ecirun.errors import ReferenceMissing as ReferenceMissing
     from ecirun.errors import SpecUnreadable as SpecUnreadable
     from ecirun.errors import UsageError as UsageError
     from ecirun.plan.model import PodPlan as PodPlan
@@ -70,7 +71,6 @@ _PLACES = {
     "PodPlan": "ecirun.plan.model",
     "PodRefused": "ecirun.errors",
     "PolicyUnreadable": "ecirun.errors",
-    "ReferenceMissing": "ecirun.errors",
     "Result": "ecirun.api.result",
     "RunningPod": "ecirun.api.running_pod",
     "SpecUnreadable": "ecirun.errors",
@@ -85,6 +85,17 @@ _PLACES = {
 }
 
 __all__ = sorted(_PLACES)
+
+
+class _Package(ModuleType):
+    """This package, in which `plan` is the function and not the folder of that name, whichever is imported first."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _PLACES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

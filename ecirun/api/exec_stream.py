@@ -32,6 +32,7 @@ class ExecStream:
     ) -> None:
         self.argv = argv
         self._pod = pod
+        self._started = False
         self._last: Message | None = None
         with _opening:
             opened: list[int] = []
@@ -104,9 +105,13 @@ class ExecStream:
 
     def _hear(self) -> None:
         message, _descriptors = messages.receive(self._status)
-        if message is None:
+        if message is None and self._started:
+            self._last = {"exited": 128 + signal.SIGKILL}  # with its pod, and nobody is left to tell
+        elif message is None:
             reason = f'Can\'t execute in pod "{self._pod}": it has ended'
             self._last = {"error": "NotRunning", "message": reason, "hint": "run it again"}
+        elif "started" in message:
+            self._started = True
         elif "exited" in message or "error" in message:
             self._last = message
 

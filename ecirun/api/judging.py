@@ -65,8 +65,8 @@ def plan(
     `command` replaces the command of `container` (default: the first). `volumes` maps claims of persistent volumes to folders,
     `beside` are sources of ConfigMaps and Secrets. The other options are those of `ecirun plan`.
 
-    Raises SpecUnreadable, PodRefused with the findings, UsageError, ReferenceMissing, LaunchFailed for a sysctl that this
-    kernel would not take.
+    Raises SpecUnreadable, PodRefused with the findings, UsageError, and LaunchFailed for what cannot be started: a sysctl that
+    this kernel would not take, a ConfigMap that is not there.
 
     >>> ecirun.plan("example:network-admin").containers[0].capabilities.bounding.mask
     '00000000a80435fb'

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ecirun.api import forks
+from ecirun.api.saying import say
 from ecirun.linux import sockets
 from ecirun.linux.sockets import Socket
 from ecirun.runtime import messages
@@ -20,14 +21,14 @@ from ecirun.runtime.messages import Message
 class Line:
     """What is said on it, and what has been heard. Several threads may speak and wait at once: one of them listens for all."""
 
-    def __init__(self, end: Socket, on_note: Callable[[str], None]) -> None:
+    def __init__(self, end: Socket, pod: str) -> None:
+        self.notes: list[str] = []  # what the pod's user should know
         self.started: set[str] = set()  # containers whose program has run
         self.ended: Message | None = None  # how the pod ended
         self.gone = False  # nothing more will be heard
-        self.closed = False  # this process has hung up
         self.foreign = False  # it is the line of the process that this one was forked from
         self._end = end
-        self._on_note = on_note
+        self._pod = pod
         self._changed = threading.Condition()
         self._listening = False
         self._answers: dict[int, dict[str, Any] | None] = {}  # None while it is awaited
@@ -82,9 +83,8 @@ class Line:
     def close(self) -> None:
         """Hang up."""
         with self._changed:
-            if self.closed or self.foreign:
+            if self._end.fileno() < 0:
                 return
-            self.closed = True
             # It ends a poll, which closing the descriptor would not.
             with contextlib.suppress(OSError):
                 self._end.shutdown(sockets.SHUT_RDWR)
@@ -93,6 +93,14 @@ class Line:
             self._end.close()
             self.gone = True
             self._changed.notify_all()
+
+    def __del__(self) -> None:
+        self._end.close()  # nobody holds the pod any more
+
+    def note(self, text: str) -> None:
+        """Something that the pod's user should know."""
+        self.notes.append(text)
+        say(f"pod {self._pod}: {text}")
 
     def forget(self) -> None:
         """In a forked child: the line is the parent's."""
@@ -131,4 +139,4 @@ class Line:
         elif message.get("asked") in self._answers:
             self._answers[message["asked"]] = message["status"]
         elif "warning" in message or "note" in message:
-            self._on_note(message.get("warning") or message["note"])
+            self.note(message.get("warning") or message["note"])

@@ -42,8 +42,8 @@ def run(
     this program, unless `detach`. `volumes` maps claims of persistent volumes to folders, `beside` are sources of ConfigMaps
     and Secrets. The other options are those of `ecirun run`.
 
-    Raises SpecUnreadable; PodRefused with the findings; UsageError; ReferenceMissing, ImageNotFound or ImageBroken;
-    HostUnsupported, when this process may not run pods; PodNameTaken; LaunchFailed, CommandNotFound or CommandNotExecutable.
+    Raises SpecUnreadable; PodRefused with the findings; UsageError; ImageNotFound or ImageBroken; HostUnsupported, when this
+    process may not run pods; PodNameTaken; LaunchFailed, CommandNotFound or CommandNotExecutable, and then nothing runs.
 
     >>> with ecirun.run("example:network") as pod:
     ...     pod.exec(["ip", "link", "set", "lo", "down"]).stderr
@@ -65,7 +65,7 @@ def run(
         sandbox, places = client.launch(reservation, plan, how, {})
     running = RunningPod(plan, sandbox.end, detached=detach, default=container or plan.containers[0].name)
     for warning in (*warnings, *plan.warnings):
-        running._note(warning)
+        running._line.note(warning)
     _wait_for_start(running, places)
     return running
 

@@ -12,7 +12,6 @@ from ecirun.api import launchers
 from ecirun.api.exec_stream import ExecStream
 from ecirun.api.line import Line
 from ecirun.api.result import ExecTimeout, Result
-from ecirun.api.saying import say
 from ecirun.api.words import Word, choice, environment, words
 from ecirun.errors import EcirunError, LaunchFailed, NotRunning, UsageError
 from ecirun.linux.sockets import Socket
@@ -35,11 +34,12 @@ class RunningPod:
     def __init__(self, plan: PodPlan, end: Socket, *, detached: bool, default: str) -> None:
         self.name = plan.name
         self.plan = plan
-        self.warnings: list[str] = []
         self.last_exec: Result[Any] | None = None
         self._default = default
         self._detached = detached
-        self._line = Line(end, self._note)
+        self._closed = False
+        self._line = Line(end, plan.name)
+        self.warnings = self._line.notes
         if not detached:
             launchers.ends_with_this_process(self)
 
@@ -66,6 +66,7 @@ class RunningPod:
         ecirun.errors.NotRunning: Can't execute in pod "pod-...": it was closed
             hint: do it before the end of its `with` block
         """
+        self._closed = True
         if not self._detached and self._line.send({"stop": 0, "forget": True}):
             # The supervisor hangs up when the pod's name is free again.
             self._line.until(lambda: False)
@@ -317,7 +318,7 @@ class RunningPod:
         if self._line.foreign:
             hint = f'use ecirun.attach("{self.name}") here'
             raise NotRunning(f'Can\'t {what} "{self.name}": it belongs to the process that this one was forked from', hint=hint)
-        if self._line.closed:
+        if self._closed:
             raise NotRunning(f'Can\'t {what} "{self.name}": it was closed', hint="do it before the end of its `with` block")
 
     def _container(self, name: str | None) -> str:
@@ -327,10 +328,6 @@ class RunningPod:
         if name is not None and name not in names:
             raise UsageError(f'Can\'t find container "{name}" in pod "{self.name}"', hint="choose one of: " + ", ".join(names))
         return name or self._default
-
-    def _note(self, text: str) -> None:
-        self.warnings.append(text)
-        say(f"pod {self.name}: {text}")
 
 
 def _text(data: bytes, text: bool) -> Any:
