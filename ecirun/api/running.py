@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ecirun.api.judging import Unsupported, admit, options_of, plan_admitted
 from ecirun.api.launchers import launcher
+from ecirun.api.line import Line
 from ecirun.api.pods import Pod, Source, one_pod
 from ecirun.api.running_pod import RunningPod
 from ecirun.api.sysctls import remembered
@@ -63,7 +64,7 @@ def run(
         privileges.check_privileges(plan)
         how = client.Options(detached=detach, keeps_joiners=True)
         sandbox, places = client.launch(reservation, plan, how, {})
-    running = RunningPod(plan, sandbox.end, detached=detach, default=container or plan.containers[0].name)
+    running = RunningPod(plan, Line(sandbox.end, plan.name), detached=detach, default=container or plan.containers[0].name)
     for warning in (*warnings, *plan.warnings):
         running._line.note(warning)
     _wait_for_start(running, places)
@@ -100,7 +101,11 @@ def attach(name: str) -> RunningPod:
 
     from ecirun.plan.model import from_plain
 
-    end = control.connect(name)
+    line = Line(control.connect(name), name)
+    if line.status() is None:
+        line.close()
+        control.connect(name)  # it was about to go when it was connected to: this raises
+    # A supervisor that answers has written the plan.
     with open(f"{state.STATE}/{name}/plan.json", encoding="utf-8") as file:
         plan: PodPlan = from_plain(PodPlan, json.load(file))
-    return RunningPod(plan, end, detached=True, default=plan.containers[0].name)
+    return RunningPod(plan, line, detached=True, default=plan.containers[0].name)

@@ -14,7 +14,6 @@ from ecirun.api.line import Line
 from ecirun.api.result import ExecTimeout, Result
 from ecirun.api.words import Word, choice, environment, words
 from ecirun.errors import EcirunError, LaunchFailed, NotRunning, UsageError
-from ecirun.linux.sockets import Socket
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import client, log_reader, state
 from ecirun.runtime.messages import Message
@@ -31,14 +30,14 @@ class RunningPod:
     'hello\\n'
     """
 
-    def __init__(self, plan: PodPlan, end: Socket, *, detached: bool, default: str) -> None:
+    def __init__(self, plan: PodPlan, line: Line, *, detached: bool, default: str) -> None:
         self.name = plan.name
         self.plan = plan
         self.last_exec: Result[Any] | None = None
         self._default = default
         self._detached = detached
         self._closed = False
-        self._line = Line(end, plan.name)
+        self._line = line
         self.warnings = self._line.notes
         if not detached:
             launchers.ends_with_this_process(self)
@@ -295,9 +294,13 @@ class RunningPod:
 
     def _until_ended(self, timeout: float | None) -> bool:
         """Whether the pod has ended by then, or cannot be asked any more."""
-        if self._detached and self._line.ended is None:
-            self._line.send({"wait": True})
-        return self._line.until(lambda: self._line.ended is not None, timeout) or self._line.gone
+        line = self._line
+        if self._detached and line.ended is None:
+            line.send({"wait": True})
+        ended = line.until(lambda: line.ended is not None, timeout) or line.gone
+        if ended and self._detached:
+            line.until(lambda: False)  # only then its supervisor has let go of its folder
+        return ended
 
     def _code_on_record(self) -> int:
         """The exit code of a pod whose supervisor has gone without telling it to this process."""
