@@ -25,6 +25,10 @@ class ExecStream:
 
     `stdout`, `stderr` and, if it was asked for, `stdin` are unbuffered binary files, `argv` is what runs. It is for one thread
     at a time.
+
+    >>> with ecirun.run(ecirun.pod()) as pod, pod.exec_stream(["sh", "-c", "echo ready; sleep 99"]) as program:
+    ...     program.argv[0], program.stdout.readline()
+    ('sh', b'ready\\n')
     """
 
     def __init__(
@@ -71,7 +75,12 @@ class ExecStream:
         return f"<ecirun.ExecStream {self.argv} in {self._pod}>"
 
     def close(self) -> None:
-        """Kill the program if it still runs, with what it started in its process group, and close its streams."""
+        """Kill the program if it still runs, with what it started in its process group, and close its streams.
+
+        >>> with ecirun.run(ecirun.pod()) as pod:
+        ...     program = pod.exec_stream(["sleep", "99"])
+        ...     program.close()
+        """
         self._status.close()
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
@@ -82,13 +91,23 @@ class ExecStream:
         self.close()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send the program a signal (default: SIGKILL). It is no error when it has ended."""
+        """Send the program a signal (default: SIGKILL). It is no error when it has ended.
+
+        >>> with ecirun.run(ecirun.pod()) as pod, pod.exec_stream(["sleep", "99"]) as program:
+        ...     program.kill(15)
+        ...     program.wait()
+        143
+        """
         messages.send(self._status, {"signal": int(number)})
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the program's end and return its exit code, which is 128+n when signal n ended it.
 
         Raises TimeoutError after `timeout` seconds, CommandNotFound, CommandNotExecutable, NotRunning.
+
+        >>> with ecirun.run(ecirun.pod()) as pod, pod.exec_stream(["sh", "-c", "exit 3"]) as program:
+        ...     program.wait(timeout=5)
+        3
         """
         __tracebackhide__ = True
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -116,7 +135,13 @@ class ExecStream:
             self._last = message
 
     def end(self) -> None:
-        """Kill the program, with what it started in its process group, and wait until it is gone."""
+        """Kill the program, with what it started in its process group, and wait until it is gone.
+
+        >>> with ecirun.run(ecirun.pod()) as pod, pod.exec_stream(["sleep", "99"]) as program:
+        ...     program.end()
+        ...     program.wait()
+        137
+        """
         self._status.shutdown(sockets.SHUT_WR)
         deadline = time.monotonic() + PATIENCE
         poll = select.poll()
@@ -129,6 +154,10 @@ class ExecStream:
 
         What the program left running is not waited for. Raises TimeoutError after `timeout` seconds, whose two arguments are
         what was read; the program then still runs.
+
+        >>> with ecirun.run(ecirun.pod()) as pod, pod.exec_stream(["cat"], stdin=True) as program:
+        ...     program.communicate("hello")
+        (b'hello', b'')
         """
         data = input.encode() if isinstance(input, str) else input or b""
         talk = Conversation(self.stdin, self.stdout, self.stderr, data)
