@@ -6,7 +6,7 @@ import fcntl
 import os
 import select
 import struct
-from typing import IO
+from io import FileIO
 
 CHUNK = 65536
 
@@ -17,7 +17,7 @@ FIONREAD = 0x541B
 class Conversation:
     """What is still to be written, and what has been read."""
 
-    def __init__(self, stdin: IO[bytes] | None, stdout: IO[bytes], stderr: IO[bytes], data: bytes) -> None:
+    def __init__(self, stdin: FileIO | None, stdout: FileIO, stderr: FileIO, data: bytes) -> None:
         self._stdin = stdin
         self._left = memoryview(data)
         self._read: dict[int, list[bytes]] = {stdout.fileno(): [], stderr.fileno(): []}

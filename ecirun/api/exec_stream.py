@@ -7,7 +7,6 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from typing import IO
 
 from ecirun.api import forks
 from ecirun.api.conversation import Conversation
@@ -16,8 +15,6 @@ from ecirun.runtime import client, messages
 from ecirun.runtime.messages import Message
 
 PATIENCE = 5.0  # seconds for a killed program to be gone
-
-_opening = forks.lock()
 
 
 class ExecStream:
@@ -38,7 +35,7 @@ class ExecStream:
         self._pod = pod
         self._started = False
         self._last: Message | None = None
-        with _opening:
+        with forks.handling:
             opened: list[int] = []
             try:
                 self._open(opened, execute, stdin=stdin)
@@ -61,9 +58,9 @@ class ExecStream:
         for descriptor in (read_in, write_out, write_err):
             os.close(descriptor)
         opened.clear()
-        self.stdin: IO[bytes] | None = os.fdopen(write_in, "wb", buffering=0) if stdin else None
-        self.stdout: IO[bytes] = os.fdopen(read_out, "rb", buffering=0)
-        self.stderr: IO[bytes] = os.fdopen(read_err, "rb", buffering=0)
+        self.stdin = forks.Pipe(write_in, "wb") if stdin else None
+        self.stdout = forks.Pipe(read_out, "rb")
+        self.stderr = forks.Pipe(read_err, "rb")
 
     def __enter__(self) -> ExecStream:
         return self
@@ -81,7 +78,8 @@ class ExecStream:
         ...     program = pod.exec_stream(["sleep", "99"])
         ...     program.close()
         """
-        self._status.close()
+        with forks.handling:
+            self._status.close()
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
                 stream.close()

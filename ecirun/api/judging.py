@@ -12,6 +12,7 @@ from ecirun.api.pods import Pod, Source, one_pod
 from ecirun.api.sysctls import from_a_process_of_its_own, remembered
 from ecirun.api.words import Word, choice, words
 from ecirun.errors import PodRefused, UsageError
+from ecirun.image.progress import Lines
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import NetworkMode, PodPlan
@@ -135,7 +136,7 @@ def plan_admitted(
         objects=pod.objects,
         claims=_claims(volumes or {}),
         must_run=must_run,
-        say=lambda _text: None,
+        progress=Lines(lambda _text: None),
         look=look,
     )
 

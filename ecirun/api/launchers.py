@@ -1,5 +1,7 @@
 """The launchers of this process: one of its own, started on first use and shared by all its pods, and the one of detached pods.
 
+A supervisor whose pod has ended makes a sandbox for the next one: nothing of the old one is in it, but a process is saved.
+
 Threads take turns only to fetch a sandbox that is made already; a launch itself holds no lock. A process that is forked from
 this one starts anew: it has neither the launchers nor the pods of its parent.
 """
@@ -12,11 +14,13 @@ import weakref
 from typing import Protocol
 
 from ecirun.api import forks
+from ecirun.api.line import Line
 from ecirun.errors import LaunchFailed
 from ecirun.plan.model import Groundwork
 from ecirun.runtime.launching import Launcher, Sandbox
 
-MOST_AHEAD = 3
+MOST_AHEAD = 3  # sandboxes that are asked for
+MOST_IDLE = 8  # sandboxes in all, of which those of many threads' pods are kept for their next ones
 
 
 class SharedLauncher:
@@ -30,6 +34,7 @@ class SharedLauncher:
         self._lock = forks.lock()
         self._worked = False
         self._ahead = 1
+        self._idle: list[Sandbox] = []
         forks.keep(self)
 
     @property
@@ -40,6 +45,9 @@ class SharedLauncher:
     def take(self, groundwork: Groundwork) -> Sandbox:
         """A sandbox; another is made ahead for whoever comes next. Raises HostUnsupported or LaunchFailed."""
         with self._lock:
+            for index, sandbox in enumerate(self._idle):
+                if sandbox.groundwork == groundwork:
+                    return self._idle.pop(index)
             try:
                 sandbox = self._take(groundwork)
             except LaunchFailed:
@@ -61,13 +69,27 @@ class SharedLauncher:
             self._launcher.ask(groundwork)
         return sandbox
 
+    def give_back(self, line: Line, groundwork: Groundwork) -> None:
+        """Take over the line to a supervisor that is free again."""
+        with self._lock:
+            sandbox = Sandbox(line.hand_over(), groundwork)
+            if self._launcher.end is None or len(self._idle) + self._launcher.asked >= MOST_IDLE:
+                sandbox.end.close()
+                return
+            forks.keep(sandbox)
+            self._idle.append(sandbox)
+
     def close(self) -> None:
         """Let it end, and wait for that unless pods of it go on."""
         with self._lock:
+            for sandbox in self._idle:
+                sandbox.end.close()
+            self._idle = []
             self._launcher.close(wait=not self.outlived)
 
     def forget(self) -> None:
         """In a forked child: it is the parent's."""
+        self._idle = []
         self._launcher.forget()
         _launchers.clear()
         _pods.clear()

@@ -25,7 +25,8 @@ class Line:
         self.notes: list[str] = []  # what the pod's user should know
         self.started: set[str] = set()  # containers whose program has run
         self.ended: Message | None = None  # how the pod ended
-        self.gone = False  # nothing more will be heard
+        self.free = False  # the supervisor has done with the pod, and may have another
+        self.gone = False  # nothing more will be heard of the pod
         self.foreign = False  # it is the line of the process that this one was forked from
         self._end = end
         self._pod = pod
@@ -90,12 +91,24 @@ class Line:
                 self._end.shutdown(sockets.SHUT_RDWR)
             while self._listening:
                 self._changed.wait()
-            self._end.close()
+            with forks.handling:
+                self._end.close()
             self.gone = True
             self._changed.notify_all()
 
+    def hand_over(self) -> Socket:
+        """Hang up, but leave the connection to the supervisor to the caller."""
+        with self._changed:
+            while self._listening:
+                self._changed.wait()
+            self.gone = True
+            self._changed.notify_all()
+            with forks.handling:
+                return sockets.adopt(self._end.detach())
+
     def __del__(self) -> None:
-        self._end.close()  # nobody holds the pod any more
+        with forks.handling:
+            self._end.close()  # nobody holds the pod any more
 
     def note(self, text: str) -> None:
         """Something that the pod's user should know."""
@@ -132,6 +145,8 @@ class Line:
     def _take(self, message: Message) -> None:
         if not message:
             self.gone = True
+        elif "free" in message:
+            self.free = self.gone = True
         elif "started" in message:
             self.started.add(message["started"])
         elif "ended" in message:

@@ -58,13 +58,20 @@ def run(
     warnings = admit(read, policy=policy, unsupported=unsupported, writable_root=writable_root)
     privileges.check_root()
     usual = usual_groundwork(load_policy(policy))
-    with client.Reservation(launcher(detached=detach), usual) as reservation:
+    shared = launcher(detached=detach)
+    with client.Reservation(shared, usual) as reservation:
         look = remembered(reservation.probe)
         plan = plan_admitted(read, options, policy=policy, store=store, volumes=volumes, must_run=True, look=look)
         privileges.check_privileges(plan)
         how = client.Options(detached=detach, keeps_joiners=True)
         sandbox, places = client.launch(reservation, plan, how, {})
-    running = RunningPod(plan, Line(sandbox.end, plan.name), detached=detach, default=container or plan.containers[0].name)
+    running = RunningPod(
+        plan,
+        Line(sandbox.end, plan.name),
+        detached=detach,
+        default=container or plan.containers[0].name,
+        on_free=lambda line: shared.give_back(line, sandbox.groundwork),
+    )
     for warning in (*warnings, *plan.warnings):
         running._line.note(warning)
     _wait_for_start(running, places)

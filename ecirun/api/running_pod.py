@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, overload
 
@@ -30,13 +31,17 @@ class RunningPod:
     'hello\\n'
     """
 
-    def __init__(self, plan: PodPlan, line: Line, *, detached: bool, default: str) -> None:
+    def __init__(
+        self, plan: PodPlan, line: Line, *, detached: bool, default: str, on_free: Callable[[Line], None] = Line.close
+    ) -> None:
         self.name = plan.name
         self.plan = plan
         self.last_exec: Result[Any] | None = None
         self._default = default
+        self._lock = threading.Lock()
         self._detached = detached
         self._closed = False
+        self._on_free = on_free  # whoever wants the supervisor that has done with this pod
         self._line = line
         self.warnings = self._line.notes
         if not detached:
@@ -66,10 +71,13 @@ class RunningPod:
             hint: do it before the end of its `with` block
         """
         self._closed = True
-        if not self._detached and self._line.send({"stop": 0, "forget": True}):
-            # The supervisor hangs up when the pod's name is free again.
-            self._line.until(lambda: False)
-        self._line.close()
+        line = self._line
+        if not self._detached and line.send({"stop": 0, "forget": True}):
+            # The supervisor answers, or hangs up, when the pod's name is free again.
+            line.until(lambda: line.free)
+        with self._lock:
+            free, line.free = line.free, False
+        (self._on_free if free else Line.close)(line)
         record = None if self._detached else state.read(state.STATE, self.name)
         if record is not None and record.lost:
             launchers.clean_up_lost_pods()

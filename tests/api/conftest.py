@@ -43,10 +43,13 @@ def launcher_of_the_module() -> Iterator[None]:
 
 
 def _descriptors() -> list[str]:
-    """What is open, but for the ends of the launchers, which are there to stay."""
+    """What is open, but for the ends of the launchers and of sandboxes, which are there to stay."""
     from ecirun.api import launchers
 
-    ends = {str(one._launcher.end.fileno()) for one in launchers._launchers.values() if one._launcher.end is not None}
+    ends = set()
+    for one in launchers._launchers.values():
+        if one._launcher.end is not None:
+            ends |= {str(end.fileno()) for end in (one._launcher.end, *(sandbox.end for sandbox in one._idle))}
     links = []
     for name in set(os.listdir("/proc/self/fd")) - ends:
         try:
