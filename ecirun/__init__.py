@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # what it is in `typing`, whose import would be most of the cost
 if TYPE_CHECKING:
     from ecirun.api.exec_stream import ExecStream as ExecStream
     from ecirun.api.judging import check as check
@@ -98,12 +98,12 @@ class _Package(ModuleType):
 sys.modules[__name__].__class__ = _Package
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    value = getattr(importlib.import_module(_PLACES[name]), name)
+    value: object = getattr(importlib.import_module(_PLACES[name]), name)
     globals()[name] = value
     return value
 

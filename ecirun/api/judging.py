@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, NamedTuple
 
-from ecirun.api.host import memory
+from ecirun.api.bench import Bench, Unsupported, bench_for, judge_reading, who_refuses
 from ecirun.api.planning import Probe, new_uid, plan_pod
-from ecirun.api.pods import Pod, Source, one_pod
+from ecirun.api.pods import Objects, Pod, Source, one_pod
 from ecirun.api.sysctls import from_a_process_of_its_own, remembered
 from ecirun.api.words import Word, choice, words
 from ecirun.errors import PodRefused, UsageError
@@ -17,33 +17,44 @@ from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import NetworkMode, PodPlan
 from ecirun.plan.sysctls import SysctlMode
-from ecirun.policy import judge as policy_judge
 from ecirun.policy.load import DEFAULT, load_policy
-from ecirun.report.text import finding_text
+from ecirun.report.text import finding_text, refusal_text
 from ecirun.spec.finding import Finding
 
-Unsupported = Literal["refuse", "ignore"]
+if TYPE_CHECKING:
+    from ecirun.spec import pod as spec
+
+
+class Judges(NamedTuple):
+    """What `check`, `plan` and `run` are told of how to judge."""
+
+    policy: str
+    unsupported: Unsupported
+    writable_root: bool
+    admission: Sequence[str]
+    allowed_unsafe_sysctls: Sequence[str]
 
 
 def check(
-    pod: Pod | Source, *, policy: str = DEFAULT, unsupported: Unsupported = "refuse", writable_root: bool = False
+    pod: Pod | Source,
+    *,
+    policy: str = DEFAULT,
+    unsupported: Unsupported = "refuse",
+    writable_root: bool = False,
+    admission: Sequence[str] = (),
+    allowed_unsafe_sysctls: Sequence[str] = (),
 ) -> list[Finding]:
-    """What the Kubernetes API's rules and the policy find in the pod, in file order; it is refused if one is an error.
+    """What the Kubernetes API's rules, admission and the policy find in the pod, in file order.
 
-    `policy` is a name or a file, the rest as the options of `ecirun check`. Raises SpecUnreadable, PolicyUnreadable or
-    UsageError.
+    The pod is refused if one of them is an error. `policy` is a name or a file, the rest as the options of `ecirun check`;
+    the annotation `ecirun/ignore` is heeded as there. Raises SpecUnreadable, PolicyUnreadable or UsageError.
 
     >>> [finding.rule.id for finding in ecirun.check("example:refused")][:2]
-    ['host-network', 'sysctl-not-permitted']
+    ['host-pid', 'sysctl-not-permitted']
     """
     __tracebackhide__ = True
-    choice("unsupported", unsupported, ("refuse", "ignore"))
-    read = one_pod(pod)
-    found = list(read.findings)
-    if read.spec is not None:
-        options = policy_judge.Options(unsupported, writable_root, memory)
-        found += policy_judge.judge(read.spec, load_policy(policy), options)
-    return sorted(found, key=lambda finding: (finding.mark.line, finding.mark.column))
+    judges = Judges(policy, unsupported, writable_root, admission, allowed_unsafe_sysctls)
+    return list(judge_reading(one_pod(pod).reading, _bench(judges, ignore=True))[1].findings)
 
 
 def plan(
@@ -54,6 +65,8 @@ def plan(
     name: str = "",
     policy: str = DEFAULT,
     unsupported: Unsupported = "refuse",
+    admission: Sequence[str] = (),
+    allowed_unsafe_sysctls: Sequence[str] = (),
     network: NetworkMode = "loopback",
     sysctls: SysctlMode = "shadow",
     writable_root: bool = False,
@@ -75,9 +88,11 @@ def plan(
     __tracebackhide__ = True
     read = one_pod(pod, beside=beside)
     options = options_of(command, container, name, network, sysctls, writable_root)
-    admit(read, policy=policy, unsupported=unsupported, writable_root=writable_root)
+    admitted, _warnings = admit(read, Judges(policy, unsupported, writable_root, admission, allowed_unsafe_sysctls))
     look = remembered(from_a_process_of_its_own)
-    return plan_admitted(read, options, policy=policy, store=store, volumes=volumes, must_run=False, look=look)
+    return plan_admitted(
+        admitted, read.objects, options, policy=policy, store=store, volumes=volumes, must_run=False, look=look
+    )
 
 
 def options_of(
@@ -101,22 +116,41 @@ def options_of(
     )
 
 
-def admit(pod: Pod, *, policy: str, unsupported: Unsupported, writable_root: bool) -> list[str]:
-    """Judge a pod that is to be planned: its warnings, each as a text. Raises PodRefused."""
+def _bench(judges: Judges, *, ignore: bool) -> Bench:
+    choice("unsupported", judges.unsupported, ("refuse", "ignore"))
+    for name in ("admission", "allowed_unsafe_sysctls"):
+        if isinstance(getattr(judges, name), str):
+            raise TypeError(f"{name} must be a list of names, not one str")
+    return bench_for(
+        load_policy(judges.policy),
+        unsupported=judges.unsupported,
+        writable_root=judges.writable_root,
+        admission=judges.admission,
+        allowed_unsafe_sysctls=judges.allowed_unsafe_sysctls,
+        ignore=ignore,
+    )
+
+
+def admit(pod: Pod, judges: Judges) -> tuple[spec.Pod, list[str]]:
+    """Judge a pod that is to be planned: the pod as admission left it, and its warnings as texts. Raises PodRefused."""
     __tracebackhide__ = True
-    findings = check(pod, policy=policy, unsupported=unsupported, writable_root=writable_root)
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors or pod.spec is None:
+    bench = _bench(judges, ignore=False)
+    reading, verdict = judge_reading(pod.reading, bench)
+    if verdict.stage is not None or reading.pod is None:
+        texts = [finding_text(finding) for finding in verdict.findings if finding.severity == "error"]
+        if verdict.refusal:
+            texts.append(refusal_text(verdict))
         raise PodRefused(
-            f'Can\'t run pod "{pod.name}": it is refused\n' + "\n".join(finding_text(finding) for finding in errors),
+            f'Can\'t run pod "{pod.name}": it is refused {who_refuses(verdict, bench)}\n' + "\n".join(texts),
             hint="correct what is said above; nothing was started",
-            findings=tuple(findings),
+            findings=verdict.findings,
         )
-    return [finding_text(finding) for finding in findings if finding.severity == "warning"]
+    return reading.pod, [finding_text(finding) for finding in verdict.findings if finding.severity == "warning"]
 
 
 def plan_admitted(
-    pod: Pod,
+    pod: spec.Pod,
+    objects: Objects,
     options: Options,
     *,
     policy: str,
@@ -126,14 +160,13 @@ def plan_admitted(
     look: Probe,
 ) -> PodPlan:
     """The plan of a pod that nothing refuses. Raises what `build_plan` raises, and UsageError for a claim without a folder."""
-    assert pod.spec is not None
     place = store or default_store()
     return plan_pod(
-        pod.spec,
+        pod,
         load_policy(policy),
         options._replace(uid=new_uid(), scratch=os.path.join(os.path.abspath(place), "volumes")),
         place,
-        objects=pod.objects,
+        objects=objects,
         claims=_claims(volumes or {}),
         must_run=must_run,
         progress=Lines(lambda _text: None),

@@ -33,13 +33,13 @@ class Pod:
     `findings` of the Kubernetes API's own rules, `spec` the typed pod (None when there are too many mistakes in it for that),
     `objects` the ConfigMaps and Secrets that stand beside it, by kind, namespace and name.
 
-    >>> pod = ecirun.load("example:network")[0]
-    >>> pod.kind, pod.name, pod.spec.containers[0].image
-    ('Pod', 'network', 'busybox')
+    >>> pod = ecirun.load("example:sysctl")[0]
+    >>> pod.kind, pod.name, pod.spec.containers[0].name
+    ('Pod', 'sysctl-example', 'busybox')
     """
 
     def __init__(self, reading: Reading, objects: Objects) -> None:
-        self._reading = reading
+        self.reading = reading
         self.objects = objects
         self.name = reading.name or (reading.pod.name if reading.pod else "")
         self.namespace = reading.pod.namespace if reading.pod else "default"
@@ -53,11 +53,16 @@ class Pod:
         return f"<ecirun.Pod {self.namespace}/{self.name} from {self.file}:{self.line}>"
 
     def beside(self, sources: Iterable[Source]) -> Pod:
-        """The same pod with the ConfigMaps and Secrets of further sources. Raises SpecUnreadable or PodRefused for these."""
+        """The same pod with the ConfigMaps and Secrets of further sources. Raises SpecUnreadable or PodRefused for these.
+
+        >>> config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"colour": "red"}}
+        >>> ecirun.load("example:network")[0].beside([config]).objects
+        {('ConfigMap', 'default', 'c'): {'colour': b'red'}}
+        """
         objects = dict(self.objects)
         for source in sources:
             _learn_all(source, objects)
-        return Pod(self._reading, objects)
+        return Pod(self.reading, objects)
 
 
 def load(source: Source, *, beside: Iterable[Source] = (), validate: Validate = "strict") -> list[Pod]:

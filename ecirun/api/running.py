@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from ecirun.api.judging import Unsupported, admit, options_of, plan_admitted
+from ecirun.api.bench import Unsupported
+from ecirun.api.judging import Judges, admit, options_of, plan_admitted
 from ecirun.api.launchers import launcher
 from ecirun.api.line import Line
 from ecirun.api.pods import Pod, Source, one_pod
@@ -28,6 +29,8 @@ def run(
     name: str = "",
     policy: str = DEFAULT,
     unsupported: Unsupported = "refuse",
+    admission: Sequence[str] = (),
+    allowed_unsafe_sysctls: Sequence[str] = (),
     network: NetworkMode = "loopback",
     sysctls: SysctlMode = "shadow",
     writable_root: bool = False,
@@ -55,13 +58,15 @@ def run(
     options = options_of(command, container, name or _unique(read), network, sysctls, writable_root)._replace(
         foreground=not detach
     )
-    warnings = admit(read, policy=policy, unsupported=unsupported, writable_root=writable_root)
+    admitted, warnings = admit(read, Judges(policy, unsupported, writable_root, admission, allowed_unsafe_sysctls))
     privileges.check_root()
     usual = usual_groundwork(load_policy(policy))
     shared = launcher(detached=detach)
     with client.Reservation(shared, usual) as reservation:
         look = remembered(reservation.probe)
-        plan = plan_admitted(read, options, policy=policy, store=store, volumes=volumes, must_run=True, look=look)
+        plan = plan_admitted(
+            admitted, read.objects, options, policy=policy, store=store, volumes=volumes, must_run=True, look=look
+        )
         privileges.check_privileges(plan)
         how = client.Options(detached=detach, keeps_joiners=True)
         sandbox, places = client.launch(reservation, plan, how, {})

@@ -263,9 +263,9 @@ class RunningPod:
     def stop(self, grace: float | None = None) -> int:
         """End the pod gently and return its exit code; `grace` in seconds replaces the pod's own grace period.
 
-        >>> with ecirun.run(ecirun.pod(command=["sh", "-c", "trap 'exit 3' TERM; sleep 99 & wait"])) as pod:
-        ...     pod.stop(grace=5)
-        3
+        >>> with ecirun.run(ecirun.pod()) as pod:
+        ...     pod.stop(grace=0.1)  # `sleep`, as process 1, ignores SIGTERM
+        137
         """
         __tracebackhide__ = True
         self._line.send({"stop": grace})

@@ -88,6 +88,30 @@ def test_memory_that_the_kernel_shall_keep_free_is_compared_with_this_host_s():
     assert (finding.rule.id, finding.severity) == ("min-free-kbytes-large", "warning")
 
 
+def test_admission_comes_before_the_policy():
+    pod = load(container=SYS_ADMIN)
+    rules = [finding.rule.id for finding in ecirun.check(pod, admission=["pss:baseline"])]
+    assert rules[-1] == "capability-not-permitted"
+    assert any(rule.startswith("pss-") for rule in rules), rules
+    error = refused(lambda: ecirun.run(pod, admission=["pss:baseline"]))
+    first, *_findings, refusal, _hint = str(error).split("\n")
+    assert first == 'Can\'t run pod "test": it is refused at admission by pss:baseline'
+    assert refusal.startswith('pod.yaml:1:1: error: pods "test" is forbidden: violates PodSecurity "baseline:')
+
+
+def test_a_pod_may_ask_check_to_ignore_a_rule_but_nobody_else():
+    source = ecirun.pod(capabilities=["SYS_ADMIN"])
+    source["metadata"]["annotations"] = {"ecirun/ignore": "capability-not-permitted (known)"}
+    assert [finding.severity for finding in ecirun.check(source)] == ["note"]
+    assert type(refused(lambda: ecirun.plan(source))) is ecirun.PodRefused
+
+
+def test_several_names_are_no_single_string():
+    for name in ("admission", "allowed_unsafe_sysctls"):
+        with pytest.raises(TypeError, match=f"^{name} must be a list of names, not one str$"):
+            ecirun.check(load(), **{name: "pss:baseline"})
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -151,7 +175,7 @@ def test_a_refusal_has_all_findings_and_says_the_errors():
         ("capability-not-permitted", "error"),
     ]
     first, second, third, fourth, last = str(error).split("\n")
-    assert first == 'Can\'t run pod "test": it is refused'
+    assert first == 'Can\'t run pod "test": it is refused by eci-2024-02-26'
     assert second.startswith("pod.yaml:10:44: error: spec.containers[0].securityContext.capabilities.add[0]: Unsupported value")
     assert third == "    hint: ECI does not grant SYS_ADMIN; remove it"
     assert fourth == "    rule: capability-not-permitted (documented) — ecirun explain capability-not-permitted"
@@ -167,7 +191,7 @@ def test_a_pod_that_is_no_pod_is_refused_as_well():
 @pytest.mark.parametrize(
     ("capability", "error"),
     [
-        ("SYS_ADMIN", 'PodRefused: Can\'t run pod "pod": it is refused'),
+        ("SYS_ADMIN", 'PodRefused: Can\'t run pod "pod": it is refused by eci-2024-02-26'),
         ("NET_ADMIN", "HostUnsupported: Can't run a pod as uid 1000: it needs root"),
     ],
 )
