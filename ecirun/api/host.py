@@ -1,4 +1,4 @@
-"""Whether pods can run here."""
+"""What this host is, as far as pods are concerned."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def why_not() -> str:
     except EcirunError as error:
         return error.message
     return ""
+
+
+def memory() -> int | None:
+    """This host's memory in bytes."""
+    import psutil
+
+    total: int = psutil.virtual_memory().total
+    return total

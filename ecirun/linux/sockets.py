@@ -15,6 +15,7 @@ Socket = _socket.socket
 SHUT_WR = _socket.SHUT_WR  # for Socket.shutdown: the other end hears no more
 
 LARGEST = 65536
+SHUT_WR, SHUT_RDWR = _socket.SHUT_WR, _socket.SHUT_RDWR
 MOST_DESCRIPTORS = 253  # include/net/scm.h, SCM_MAX_FD
 
 _ROOM = _socket.CMSG_SPACE(MOST_DESCRIPTORS * 4)

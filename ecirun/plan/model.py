@@ -245,7 +245,12 @@ class ContainerPlan(NamedTuple):
 
 
 class PodPlan(NamedTuple):
-    """A pod, ready to launch."""
+    """A pod, ready to launch.
+
+    >>> plan = ecirun.plan(ecirun.pod(security_context={"runAsUser": 1000}, sysctls={"net.core.somaxconn": "1024"}))
+    >>> plan.containers[0].user.uid, plan.containers[0].capabilities.effective.names, plan.sysctls[0].value
+    (1000, (), '1024')
+    """
 
     policy: str
     name: str

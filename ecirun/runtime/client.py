@@ -45,6 +45,7 @@ class Options(NamedTuple):
 
 def raise_error(message: Message) -> None:
     """Raise the error that another process met."""
+    __tracebackhide__ = True  # a report of pytest's shows the caller's line
     kind = getattr(errors, message["error"])
     if issubclass(kind, errors.LaunchFailed):
         raise kind(message["message"], step=message["step"], hint=message["hint"])

@@ -250,6 +250,8 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     message = f'Can\'t run "{program}": {error.strerror}'
     if error.errno == errno.ENOENT:
         return CommandNotFound(message, hint="check the command and the image")
+    if error.errno == errno.E2BIG:
+        return CommandNotExecutable(message, hint="give it less to start with, and the rest through a file or standard input")
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 

@@ -50,6 +50,7 @@ def main(descriptor: int) -> None:
     except EcirunError as error:
         messages.send(client, {"error": error.message})
         return
+    os.dup2(0, 2)  # whoever reads what the client says shall not wait for the launcher's end, too
     # What is there now is there for good: nothing of it need be looked at, and copied for that, in a supervisor.
     gc.disable()
     gc.freeze()

@@ -108,6 +108,7 @@ class PodRun:
         self._error: Message | None = None
         self._warned: set[str] = set()
         self._kill_timer: Timer | None = None
+        self._grace: float = 0
         self._save_timer: Timer | None = None
         self._started_at = now()
         self._ip = plan.network.address.replace(POD_IP, sandbox.bench.address)
@@ -219,7 +220,7 @@ class PodRun:
         """A step of its launch failed."""
         if not self.launched or not self._request.detached:
             self._error = self._error or error
-            self.end("StartError")
+            self.end("StartError", grace=0)  # nobody needs what has started of it
         else:
             self.note(f'container "{run.name}" did not start: {error["message"]}')
             self._after_end(run, 0.0, waiting="RunContainerError")
@@ -251,6 +252,7 @@ class PodRun:
             return
         self.ending, self.ending_message = reason, message
         grace = self.plan.grace_period_seconds if grace is None else grace
+        self._grace = grace
         for run in self.runs:
             if run.plan.role != "sidecar":
                 self._stop(run, grace)
@@ -287,8 +289,8 @@ class PodRun:
 
     def _grace_is_over(self) -> None:
         left = [run for run in self.runs if run.is_busy]
-        if any(run.plan.role != "sidecar" for run in left):
-            self.note(f"still running {self.plan.grace_period_seconds} s after the stop signal: killed")
+        if self._grace and any(run.plan.role != "sidecar" for run in left):
+            self.note(f"still running {self._grace:g} s after the stop signal: killed")
         for run in left:
             run.kill()
 
@@ -433,6 +435,11 @@ class PodRun:
         if text not in self._warned:
             self._warned.add(text)
             self.tell({"warning": text})
+
+    def detach(self) -> None:
+        """It does not end with its client any more."""
+        self._request.detached = True
+        self.save()
 
     def drain(self) -> None:
         """Log what containers have written up to now."""

@@ -7,6 +7,7 @@
     {"terminal"}, {"started"}     ◀───  3. the containers (see `container_process`, `pod_run`)
     {"note"}, {"warning"}         ◀───
     {"signal"}, {"stop"}, {"exec"}───▶
+    {"status"}, {"detach"}        ───▶
     {"ended": …} or {"error": …}  ◀───  4. everything is taken away
     {"free": true}                ◀───  5. after a {"forget"}: makes another sandbox, with namespaces of its own, and waits
 
@@ -251,7 +252,10 @@ class _Supervisor:
             pod.stop(message["stop"])
         elif "status" in message:
             pod.drain()
-            messages.offer(end, {"status": pod.status()})
+            messages.offer(end, {"status": pod.status(), "asked": message["status"]})
+        elif "detach" in message:
+            self.detached, self.captured = True, False
+            pod.detach()
         if "wait" in message:
             self.waiting.append(end)
         if "forget" in message:
@@ -260,11 +264,17 @@ class _Supervisor:
     def _execute(self, pod: PodRun, request: Message, descriptors: tuple[int, ...]) -> None:
         run = self._running(pod, request.pop("container", ""))
         if isinstance(run, ContainerRun):
-            run.execute(request, descriptors)
-            return
+            try:
+                return run.execute(request, descriptors)
+            except OSError as error:
+                why = f'Can\'t execute in container "{run.name}": {error.strerror}'
+                failed = {"error": "LaunchFailed", "message": why, "step": "exec", "hint": "see what this host has run out of"}
+        else:
+            failed = {"error": "NotRunning", "message": run, "hint": f"see `ecirun inspect {pod.plan.name}`"}
         status = sockets.adopt(os.dup(descriptors[0]))
-        messages.send(status, {"error": "NotRunning", "message": run, "hint": f"see `ecirun inspect {pod.plan.name}`"})
+        messages.send(status, failed)
         status.close()
+        return None
 
     def _running(self, pod: PodRun, name: str) -> ContainerRun | str:
         """The container to execute in, or why there is none."""
@@ -288,7 +298,8 @@ class _Supervisor:
         if folder is not None and self.plan is not None and not self.keeps_folder(last):
             if self.captured and last is not None and not self.forgotten:
                 self._stay_for_questions(last)
-            folder.give_up_name()
+            if not self.keeps_folder(last):
+                folder.give_up_name()
         free = self.forgotten and last is not None and "error" not in last and messages.send(self.client, {"free": True})
         if last is not None and not self.captured:
             messages.send(self.client, {"ended": last})
@@ -319,8 +330,13 @@ class _Supervisor:
                 return
             for descriptor in descriptors:
                 os.close(descriptor)
-            if "status" in message and self.pod is not None:
-                messages.offer(self.client, {"status": self.pod.status()})
+            if self.pod is None:
+                continue
+            if "detach" in message:
+                self.detached = True
+                return self.pod.detach()
+            if "status" in message:
+                messages.offer(self.client, {"status": self.pod.status(), "asked": message["status"]})
 
     def _remove_scratch(self, path: str) -> None:
         from ecirun.linux.tree import remove_tree
