@@ -1,10 +1,11 @@
 """Small JSON messages over sockets that keep their bounds, with descriptors beside them where needed.
 
-A plan may be larger than a message can be: it travels as a file in memory.
+One that is larger than a message can be travels as a file in memory, whose descriptor then comes before the others.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -14,14 +15,33 @@ from ecirun.linux.sockets import Socket
 
 Message = dict[str, Any]
 
+IN_MEMORY = b"in memory"
+
 
 def send(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> bool:
     """Send one message; False when the reader is gone."""
     try:
-        sockets.send(end, json.dumps(message).encode(), descriptors)
+        _send(end, message, descriptors, now=False)
     except (BrokenPipeError, ConnectionResetError):
         return False
     return True
+
+
+def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+    """Send one message to a reader that may not be interested: what it does not take now is dropped."""
+    with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+        _send(end, message, descriptors, now=True)
+
+
+def _send(end: Socket, message: Message, descriptors: tuple[int, ...], *, now: bool) -> None:
+    data = json.dumps(message).encode()
+    if len(data) <= sockets.LARGEST:
+        return sockets.send(end, data, descriptors, now=now)
+    memory = in_memory(data)
+    try:
+        return sockets.send(end, IN_MEMORY, (memory, *descriptors), now=now)
+    finally:
+        os.close(memory)
 
 
 def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
@@ -30,15 +50,11 @@ def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
         data, descriptors = sockets.receive(end)
     except ConnectionResetError:
         return None, ()
+    if data == IN_MEMORY:
+        data = read_memory(descriptors[0])
+        os.close(descriptors[0])
+        descriptors = descriptors[1:]
     return (json.loads(data) if data else None), descriptors
-
-
-def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
-    """Send one message to a reader that may not be interested: what it does not take now is dropped."""
-    try:
-        sockets.send(end, json.dumps(message).encode(), descriptors, now=True)
-    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
-        pass
 
 
 def receive_now(end: Socket) -> Message | None:
@@ -49,6 +65,8 @@ def receive_now(end: Socket) -> Message | None:
         return None
     except ConnectionResetError:
         return {}
+    if data == IN_MEMORY:
+        data = read_memory(descriptors[0])
     for descriptor in descriptors:
         os.close(descriptor)
     message: Message = json.loads(data) if data else {}
