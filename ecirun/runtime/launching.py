@@ -59,6 +59,8 @@ class Launcher:
         self.end, theirs = sockets.pair()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
+        if self.shared:
+            actions.append((os.POSIX_SPAWN_DUP2, null, 2))  # it outlives whoever waits for the end of this process's streams
         argv = [sys.executable, "-I", "-S", "-c", BOOT, json.dumps(_module_path())]
         self.pid = os.posix_spawn(sys.executable, argv, {}, file_actions=actions)
         os.close(null)
