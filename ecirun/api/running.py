@@ -309,6 +309,8 @@ class RunningPod:
                 self._free = True
             elif "started" in message:
                 self._started.add(message["started"])
+            elif "did_not_start" in message:
+                self._ended = message["error"]
             elif "ended" in message:
                 self._ended = message["ended"]
             elif "status" in message:
