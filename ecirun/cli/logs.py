@@ -45,15 +45,15 @@ def command(**given: Any) -> int:
         path = path.removesuffix(".log") + ".previous.log"
         if not os.path.exists(path):
             raise EcirunError(f'previous terminated container "{container}" in pod "{record.name}" not found')
-    follower = log_reader.Follower(path)
     since = _moment(given["since"])
-    entries: Iterable[Entry] = (entry for entry in follower.new() if entry.moment >= since)
-    if given["tail"] >= 0:
-        entries = log_reader.last_lines(entries, given["tail"])
-    printer = _Printer(timestamps=given["timestamps"])
-    printer.show(entries)
-    if given["follow"] and not given["previous"]:
-        _follow(record.name, container, follower, printer)
+    with log_reader.Follower(path) as follower:
+        entries: Iterable[Entry] = (entry for entry in follower.new() if entry.moment >= since)
+        if given["tail"] >= 0:
+            entries = log_reader.last_lines(entries, given["tail"])
+        printer = _Printer(timestamps=given["timestamps"])
+        printer.show(entries)
+        if given["follow"] and not given["previous"]:
+            _follow(record.name, container, follower, printer)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -92,13 +93,13 @@ def stop(name: str, grace: float | None) -> None:
 
     Raises PodNotFound, NotRunning, and EcirunError when nobody listens.
     """
-    end = connect(name)
-    messages.send(end, {"stop": grace, "wait": True})
-    if not select.select([end], [], [], HEARS_WITHIN)[0]:
-        raise EcirunError(
-            f'Can\'t stop pod "{name}": its supervisor does not answer', hint=f"end it with `ecirun rm -f {name}`"
-        )
-    wait(end)
+    with contextlib.closing(connect(name)) as end:
+        messages.send(end, {"stop": grace, "wait": True})
+        if not select.select([end], [], [], HEARS_WITHIN)[0]:
+            raise EcirunError(
+                f'Can\'t stop pod "{name}": its supervisor does not answer', hint=f"end it with `ecirun rm -f {name}`"
+            )
+        wait(end)
 
 
 def kill(name: str) -> None:

@@ -39,6 +39,12 @@ class Follower:
         self._file = -1
         self._rest = b""
 
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self.close()
+
     def new(self) -> Iterator[Entry]:
         """The entries since the last call; the first time, all that there are."""
         if self._file < 0 and not self._go_on_to_the_next(None):
@@ -92,11 +98,8 @@ class Follower:
 
 def read_all(path: str) -> Iterator[Entry]:
     """The entries of a log, those from before its last rotation first."""
-    follower = Follower(path)
-    try:
+    with Follower(path) as follower:
         yield from follower.new()
-    finally:
-        follower.close()
 
 
 def end_of(path: str, most: int) -> list[Entry]:

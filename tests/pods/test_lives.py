@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from running import run_ecirun
+from detached import command
 
 pytestmark = pytest.mark.sandbox
 
@@ -16,13 +17,18 @@ def main(*command: str, **more: object) -> dict[str, object]:
 
 def row(name: str = "test") -> list[str]:
     """READY, STATUS and RESTARTS of `ps`."""
-    lines = run_ecirun("ps").stdout.splitlines()
+    lines = command("ps").stdout.splitlines()
     return next(line.split()[1:4] for line in lines if line.split()[0] == name)
+
+
+def waits_again(container: dict[str, Any]) -> bool:
+    """Whether it has failed twice, and waits for its third start."""
+    return container["restart_count"] == 1 and container["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff"
 
 
 def test_a_container_that_fails_again_and_again_waits_longer_and_longer(detach):
     pod = detach({"containers": [main("sh", "-c", "exit 3")]})
-    pod.until(lambda: pod.container("main")["restart_count"] == 1 and "waiting" in pod.container("main")["state"])
+    pod.until(lambda: waits_again(pod.container("main")))
     found = json.loads(pod.run("inspect").stdout)["status"]
     status = found["containerStatuses"][0]
     uid = json.loads(pod.run("inspect").stdout)["metadata"]["uid"]
@@ -86,7 +92,7 @@ def test_an_init_container_that_fails_for_good(detach):
 
 def test_an_init_container_that_waits_for_its_next_start(detach):
     pod = detach({"initContainers": [{"name": "init", "command": ["sh", "-c", "exit 3"]}], "containers": [main("true")]})
-    pod.until(lambda: pod.container("init")["restart_count"] == 1 and "waiting" in pod.container("init")["state"])
+    pod.until(lambda: waits_again(pod.container("init")))
     assert (pod.state["phase"], row()) == ("Pending", ["0/1", "Init:CrashLoopBackOff", "1"])
 
 
