@@ -24,6 +24,7 @@ class Line:
     def __init__(self, end: Socket, pod: str) -> None:
         self.notes: list[str] = []  # what the pod's user should know
         self.started: set[str] = set()  # containers whose program has run
+        self.not_started: Message | None = None  # why a container could not start
         self.ended: Message | None = None  # how the pod ended
         self.free = False  # the supervisor has done with the pod, and may have another
         self.gone = False  # nothing more will be heard of the pod
@@ -149,6 +150,8 @@ class Line:
             self.free = self.gone = True
         elif "started" in message:
             self.started.add(message["started"])
+        elif "did_not_start" in message:
+            self.not_started = message["error"]
         elif "ended" in message:
             self.ended = message["ended"]
         elif message.get("asked") in self._answers:

@@ -294,9 +294,10 @@ class RunningPod:
         """Wait until every app container has run, or the pod has ended. Raises what the launch failed with."""
         apps = {container.name for container in self.plan.containers}
         line = self._line
-        line.until(lambda: apps <= line.started or line.ended is not None)
-        if line.ended is not None and "error" in line.ended:
-            client.raise_error(line.ended)
+        line.until(lambda: apps <= line.started or line.not_started is not None or line.ended is not None)
+        error = line.not_started or line.ended
+        if error is not None and "error" in error:
+            client.raise_error(error)
         if line.gone and line.ended is None:
             raise LaunchFailed("Can't start the pod: its supervisor died", hint="run it again")
 

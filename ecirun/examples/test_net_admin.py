@@ -1,4 +1,4 @@
-"""What a security context allows, tested as ECI would have it. Copy this file, put your pods in the place of these, run pytest."""
+"""What a security context allows, tested as ECI would have it. Copy this file, change its pods to yours, run pytest."""
 
 import pytest
 

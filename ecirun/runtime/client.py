@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from ecirun import errors
-from ecirun.plan.model import Groundwork, PodPlan
+from ecirun.plan.model import RUNS_ONCE, Groundwork, PodPlan
 from ecirun.runtime import messages
 from ecirun.runtime.launching import Sandbox
 from ecirun.runtime.messages import Message
 from ecirun.runtime.places import Places
-from ecirun.runtime.prefix import Prefixer
+from ecirun.runtime.prefix import Prefixer, Target
 from ecirun.runtime.relay import Relay
 from ecirun.runtime.terminal import window_size
 
@@ -120,13 +120,19 @@ def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: d
         "keeps_joiners": options.keeps_joiners,
         "streams": list(streams),
         "places": list(places.mounts),
-        "scratch": places.parent >= 0,
+        "scratch": places.scratch >= 0,
     }
     encoded = messages.in_memory(plan.encoded())
     flat = [descriptor for three in streams.values() for descriptor in three]
-    messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
-    os.close(encoded)
-    places.close()
+    try:
+        messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
+    except OSError:
+        sandbox.end.close()
+        places.remove_scratch()
+        raise
+    finally:
+        os.close(encoded)
+        places.close()
     return sandbox, places
 
 
@@ -141,6 +147,7 @@ class ForegroundPod:
         self.interrupts = 0
         self.timed_out = False
         self.last: Message | None = None
+        self._targets = Target(1), Target(2)
 
     def run(self) -> Outcome:
         """Launch and wait. Raises an EcirunError when the launch failed."""
@@ -172,7 +179,8 @@ class ForegroundPod:
         if apps == [name]:
             return [stdin, 1, 2]
         # What an init container says is not the workload's output.
-        pair = [Prefixer(name, 1 if name in apps else 2), Prefixer(name, 2)]
+        stdout, stderr = self._targets
+        pair = [Prefixer(name, stdout if name in apps else stderr), Prefixer(name, stderr)]
         prefixers += pair
         return [stdin, *(prefixer.write_end for prefixer in pair)]
 
@@ -213,7 +221,14 @@ class ForegroundPod:
             raise errors.LaunchFailed("Can't say how the workload ended: its supervisor died", hint="run it again")
         if "error" in self.last:
             raise_error(self.last)
+        if self.plan.restart_origin == RUNS_ONCE and self.last["reason"] in ("Completed", "Error"):
+            self._say_to_people("ran once: restartPolicy is not set; Kubernetes would start it again")
         return Outcome(self.last["exited"], self.last["signal"], self.timed_out)
+
+    def _say_to_people(self, text: str) -> None:
+        """What is worth knowing, but not worth a line in every log of a test."""
+        if self.options.verbose or os.isatty(2):
+            self.say(text)
 
 
 def launch_detached(reservation: Reservation, plan: PodPlan, options: Options, say: Callable[[str], None]) -> None:

@@ -211,7 +211,7 @@ class SpawnAndWait:
         self.command = command
 
     def describe(self) -> str:
-        return "execute " + " ".join(self.command.argv)
+        return "execute " + " ".join(self.command.shown_argv)
 
     def run(self, bench: Bench) -> None:
         assert bench.supervisor is not None
@@ -236,7 +236,7 @@ class Execute:
         self.command = command
 
     def describe(self) -> str:
-        return "execute " + " ".join(self.command.argv)
+        return "execute " + " ".join(self.command.shown_argv)
 
     def run(self, bench: Bench) -> None:
         try:

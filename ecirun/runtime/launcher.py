@@ -25,6 +25,7 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, from_plain
 from ecirun.runtime import groups, messages, private_tree, sharing
 from ecirun.runtime.messages import Message
+from ecirun.runtime.state import hold_root
 from ecirun.runtime.steps import Fault
 from ecirun.runtime.supervisor import supervise
 
@@ -42,6 +43,7 @@ def main(descriptor: int) -> None:
     process.set_title("ecirun-launcher")
     hierarchies = cgroup.hierarchies()
     try:
+        hold_root()
         private_tree.enter(hierarchies)
         groups.sweep(hierarchies)
     except OSError as error:
@@ -114,7 +116,9 @@ class _Launcher:
 
     def _start_supervisor(self, client: Socket, message: Message) -> None:
         ours, theirs = sockets.pair()
-        pid, pidfd = process.clone3(0)
+        # The first process of a PID namespace: when it dies, the kernel kills all that came of it, whatever they made of
+        # themselves meanwhile. PDEATHSIG alone does not survive a change of user.
+        pid, pidfd = process.clone3(process.CLONE_NEWPID)
         if pid == 0:
             supervise(ours, from_plain(Groundwork, message["sandbox"]), self.hierarchies, Fault(*message["fault"]))
         ours.close()

@@ -5,6 +5,7 @@ What is larger than a message can be travels as a file in memory: a plan always,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -27,6 +28,12 @@ def send(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> bo
     return True
 
 
+def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+    """Send one message to a reader that may not be interested: what it does not take now is dropped."""
+    with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+        _send(end, message, descriptors, now=True)
+
+
 def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
     """The next message and its descriptors; None when the other end is closed."""
     try:
@@ -34,14 +41,6 @@ def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
     except ConnectionResetError:
         return None, ()
     return (json.loads(data) if data else None), descriptors
-
-
-def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
-    """Send one message to a reader that may not be interested: what it does not take now is dropped."""
-    try:
-        _send(end, message, descriptors, now=True)
-    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
-        pass
 
 
 def receive_now(end: Socket) -> Message | None:

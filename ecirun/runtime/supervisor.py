@@ -31,15 +31,17 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, from_plain
 from ecirun.runtime import bridge, container_process, host_sysctls, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
+from ecirun.runtime.equipment import Equipment, Sandbox, discard
 from ecirun.runtime.groups import Groups
 from ecirun.runtime.loop import Loop
 from ecirun.runtime.messages import Message
 from ecirun.runtime.names import NameServer
-from ecirun.runtime.pod_run import PodRun, Request, Sandbox, discard
+from ecirun.runtime.pod_run import PodRun
 from ecirun.runtime.pod_steps import pod_steps
+from ecirun.runtime.request import Request
 from ecirun.runtime.sandbox_steps import Bench, attach_places, sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
-from ecirun.runtime.state import CONTROL
+from ecirun.runtime.state import CONTROL, PodFolder
 from ecirun.runtime.steps import Fault, run_steps
 from ecirun.runtime.zygote import Zygote
 
@@ -108,7 +110,7 @@ class _Supervisor:
         self.plan: PodPlan | None = None
         self.detached = False
         self.waiting: list[Socket] = []
-        self.scratch_parent = -1
+        self.scratch, self.scratch_path = -1, ""
         self.pod: PodRun | None = None
         self.captured = False  # whether the pod's client has its output from the logs
         self.forgotten = False
@@ -129,8 +131,11 @@ class _Supervisor:
                     raise failed
                 assert sandbox is not None
                 last = self._run_pod(Request(message, descriptors), sandbox)
-            except (OSError, EcirunError) as error:
+            except Exception as error:
+                # Whatever it is: the host gets back what it lent.
                 last = container_process.error_message(error)
+                if self.pod is not None:
+                    self.pod.abandon()
         return self._clean_up(sandbox, last)
 
     def _wait_for_launch(self, failed: Exception | None) -> tuple[Message | None, tuple[int, ...]]:
@@ -173,11 +178,11 @@ class _Supervisor:
         text = messages.read_memory(request.plan_file)
         plan: PodPlan = from_plain(PodPlan, json.loads(text))
         self.detached = request.detached
+        self.scratch, self.scratch_path = request.scratch, plan.scratch
         folder = self.bench.folder
         assert folder is not None
         folder.take_name(plan.name)
         self.plan = plan
-        self.scratch_parent = request.scratch_parent
         attach_places(self.bench, request.places, request.place_mounts)
         say = None
         if request.verbose:
@@ -189,19 +194,24 @@ class _Supervisor:
         run_steps(pod_steps(plan), self.bench, say, request.fault)
         if plan.network.mode == "bridge":
             NameServer(self.loop, f"{self.bench.state}/{bridge.FOLDER}")
-        pod = PodRun(plan, request, sandbox, folder, self.loop, self.client)
+        pod = PodRun(plan, Equipment(plan, request, sandbox, folder, self.loop, self._say), self.loop, self.client)
         self.pod = pod
         self.captured = not request.streams and not request.detached
         pod.begin()
         # The first container's process is at work meanwhile.
         process.set_title(f"{TITLE} {plan.name}")
-        folder.write("plan.json", text.decode())
+        self._record_plan(folder, plan.recorded(text, self.bench.address))
         self._hear_from_now_on(pod)
         self.loop.run()
         pod.collect()
         if self.detached and pod.launched:
             pod.save()
-        return pod.outcome()
+        return pod.status.outcome()
+
+    def _record_plan(self, folder: PodFolder, text: bytes) -> None:
+        # A full disk costs the record, not the pod.
+        with contextlib.suppress(OSError):
+            folder.write("plan.json", text.decode())
 
     def _say(self, text: str) -> None:
         messages.send(self.client, {"step": text})
@@ -246,13 +256,13 @@ class _Supervisor:
         if "exec" in message:
             self._execute(pod, message["exec"], descriptors)
         elif "signal" in message:
-            for run in pod.signalled():
-                run.signal(message["signal"])
+            pod.signalled(message["signal"])
         elif "stop" in message:
+            messages.offer(end, {"heard": "stop"})
             pod.stop(message["stop"])
         elif "status" in message:
             pod.drain()
-            messages.offer(end, {"status": pod.status(), "asked": message["status"]})
+            messages.offer(end, {"status": pod.status.as_json(), "asked": message["status"]})
         elif "detach" in message:
             self.detached, self.captured = True, False
             pod.detach()
@@ -290,8 +300,8 @@ class _Supervisor:
             spawning.send_signal(self.bench.pause.pidfd, signal.SIGKILL)
             os.waitpid(self.bench.pause.pid, 0)
         self._release()
-        if self.scratch_parent >= 0 and self.plan is not None:
-            self._remove_scratch(self.plan.scratch)
+        if self.scratch >= 0:
+            self._remove_scratch()
         for end in self.waiting:
             messages.offer(end, {"ended": last})
         folder = self.bench.folder
@@ -311,6 +321,9 @@ class _Supervisor:
         if sandbox is not None and sandbox.process is not None:
             discard(sandbox.process)
         self.bench.groups.remove()
+        if folder is not None:
+            # Who waits for this process to hang up shall find that nobody holds the folder.
+            os.close(folder.lock)
         return free
 
     def keeps_folder(self, last: Message | None) -> bool:
@@ -336,15 +349,14 @@ class _Supervisor:
                 self.detached = True
                 return self.pod.detach()
             if "status" in message:
-                messages.offer(self.client, {"status": self.pod.status(), "asked": message["status"]})
+                messages.offer(self.client, {"status": self.pod.status.as_json(), "asked": message["status"]})
 
-    def _remove_scratch(self, path: str) -> None:
-        from ecirun.linux.tree import remove_tree
+    def _remove_scratch(self) -> None:
+        from ecirun.runtime import places
 
         for place in self.bench.places.values():
             mount.umount2(place, mount.MNT_DETACH)
-        with contextlib.suppress(OSError):
-            remove_tree(self.scratch_parent, os.path.basename(path))
+        places.remove_scratch(self.scratch, self.scratch_path)
 
     def _release(self) -> None:
         plan = self.plan
