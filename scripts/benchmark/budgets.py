@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from benchmark.work import Measured, quantity
-
-MIB = float(2**20)
+from benchmark.work import MIB, Measured, quantity
 
 
 class Budget(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from benchmark import peers
 from benchmark.ground import Ground
 from benchmark.launches import INSTALLED, library
-from benchmark.programs import CannotRun, try_output
+from benchmark.programs import CannotRun, output
 from benchmark.rounds import Contestant, Samples, take_turns
 from benchmark.work import Measured
 
@@ -80,13 +79,14 @@ def _sizes(kind: Kind, counts: tuple[int, ...]) -> list[Samples]:
 
 
 def _detached(ground: Ground) -> Callable[[contextlib.ExitStack, int], None]:
-    """Pods of the command line, as many at a time as there may be; all are removed together."""
+    """Pods of the command line; one command removes them all."""
+    names: list[str] = []
 
     def start(stack: contextlib.ExitStack, number: int) -> None:
-        name = f"{peers.NAME}-{number}"
-        run = [*INSTALLED, "run", "--quiet", "--detach", "--name", name, str(ground.pod)]
-        stack.callback(try_output, [*INSTALLED, "rm", "--quiet", "--force", name])
-        subprocess.run(run, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        if not names:
+            stack.callback(lambda: output([*INSTALLED, "rm", "--quiet", "--force", *names]))
+        names.append(f"{peers.NAME}-{number}")
+        output([*INSTALLED, "run", "--quiet", "--detach", "--name", names[-1], str(ground.pod)])
 
     return start
 

@@ -21,7 +21,8 @@ def describe() -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "kernel": platform.release(),
         "machine": platform.machine(),
-        "cpu": _field("/proc/cpuinfo", "model name"),
+        "cpu": _cpu("model name"),
+        "virtual": "hypervisor" in (_cpu("flags") or "").split(),
         "cpus": len(os.sched_getaffinity(0)),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "python": platform.python_version(),
@@ -31,12 +32,15 @@ def describe() -> dict[str, Any]:
 
 
 def in_words(machine: dict[str, Any]) -> str:
-    """A line for readers."""
+    """A sentence's worth for readers."""
+    kind = "a virtual machine" if machine["virtual"] else "a machine"
+    busy = f", busy with other work (load {machine['load']:.0f})" if machine["load"] > BUSY * machine["cpus"] else ""
+    kernel = ".".join(machine["kernel"].split(".")[:2])
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version and name != "ecirun")
-    load = f", while other work kept {machine['load']:.1f} of them busy" if machine["load"] > BUSY * machine["cpus"] else ""
-    memory = f"{machine['memory'] / 2**30:.0f} GiB"
-    system = f"Linux {machine['kernel']} on {machine['machine']}"
-    return f"{system}, {machine['cpus']} cpus{load}, {memory}, Python {machine['python']}; {versions}"
+    return (
+        f"{kind} with {machine['cpus']} cpus ({machine['machine']}) and {machine['memory'] / 2**30:.0f} GiB{busy}: "
+        f"Linux {kernel}, Python {machine['python']}, {versions}"
+    )
 
 
 def _version(argv: list[str]) -> str | None:
@@ -48,6 +52,7 @@ def _version(argv: list[str]) -> str | None:
     return next((word.strip("(),") for word in words if word[0].isdigit()), None)
 
 
-def _field(path: str, name: str) -> str | None:
-    with open(path, encoding="utf-8", errors="replace") as file:
+def _cpu(name: str) -> str | None:
+    """A field of the first cpu's."""
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
         return next((line.partition(":")[2].strip() for line in file if line.partition(":")[0].strip() == name), None)

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from html import escape
 
 from benchmark.rounds import Samples
-from benchmark.work import Measured, quantity
+from benchmark.work import MIB, Measured, Unit, quantity
 
 WIDTH, LABELS, RIGHT = 860, 230, 90
 ROW, HEAD, FOOT, GAP = 22, 34, 24, 18
+ONE: dict[Unit, float] = {"seconds": 1, "bytes": MIB}
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#222}.title{font-weight:600}.label{text-anchor:end}"
     ".tick{fill:#777;font-size:11px;text-anchor:middle}.grid{stroke:#ddd}.range{stroke:#999;stroke-width:2}.other{fill:#888}.own{fill:#d9480f}"
@@ -31,7 +32,7 @@ def svg(works: Iterable[Measured]) -> str:
 
 
 def _panel(work: Measured, top: int) -> str:
-    axis = _Axis([edge for one in work.contestants for edge in (one.minimum, one.ninetieth)])
+    axis = _Axis([edge for one in work.contestants for edge in (one.minimum, one.ninetieth)], ONE[work.unit])
     first, last = top + HEAD - ROW // 2, top + HEAD + ROW * len(work.contestants) - ROW // 2
     parts = [f'<text class="title" x="10" y="{top + 10}">{escape(work.title)}</text>']
     for decade in axis.decades:
@@ -55,13 +56,14 @@ def _row(one: Samples, work: Measured, axis: _Axis, y: int) -> str:
 
 
 class _Axis:
-    """From the power of ten below all values to the one above them."""
+    """From the power of ten below all values to the one above them; `one` is the unit that is shown."""
 
-    def __init__(self, values: list[float]) -> None:
-        self._low = math.floor(math.log10(min(values)))
-        self._high = max(self._low + 1, math.ceil(math.log10(max(values))))
-        self.decades = [10.0**power for power in range(self._low, self._high + 1)]
+    def __init__(self, values: list[float], one: float) -> None:
+        self._one = one
+        self._low = math.floor(math.log10(min(values) / one))
+        self._high = max(self._low + 1, math.ceil(math.log10(max(values) / one)))
+        self.decades = [one * 10.0**power for power in range(self._low, self._high + 1)]
 
     def x(self, value: float) -> float:
         """Where a value is."""
-        return LABELS + (WIDTH - RIGHT - LABELS) * (math.log10(value) - self._low) / (self._high - self._low)
+        return LABELS + (WIDTH - RIGHT - LABELS) * (math.log10(value / self._one) - self._low) / (self._high - self._low)

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from benchmark.rounds import Samples
 
+MIB = 2**20
 Unit = Literal["seconds", "bytes"]
 
 
@@ -36,7 +37,7 @@ class Measured(NamedTuple):
 def quantity(value: float, unit: Unit) -> str:
     """A value with three digits and a unit that suits it."""
     if unit == "bytes":
-        return f"{value / 2**20:.3g} MiB"
+        return f"{value / MIB:.3g} MiB"
     if value < 1:
         return f"{value * 1000:.3g} ms" if value >= 0.001 else f"{value * 1e6:.3g} µs"
     return f"{value:.3g} s"
