@@ -32,9 +32,10 @@ class Child(NamedTuple):
 
 
 class Zygote:
-    """The zygote, as its supervisor holds it. One that rests is made anew when it is needed."""
+    """The zygote, as its supervisor holds it. One that rests is made anew when it is needed, in the pod's namespaces."""
 
     def __init__(self) -> None:
+        self.has_rested = False
         self._start()
 
     def _start(self) -> None:
@@ -51,6 +52,7 @@ class Zygote:
             self.end.close()
             os.waitpid(self._pid, 0)
             self._pid = 0
+            self.has_rested = True
 
     def fork(
         self, become: Literal["container", "joiner"], message: Message, descriptors: tuple[int, ...], *, own_processes: bool
