@@ -13,6 +13,7 @@ import click
 
 from benchmark import budgets, documents, executions, launches, living, machine, plot, readme, suite, table, unpacking
 from benchmark.ground import CHECKOUT, Ground
+from benchmark.programs import CannotRun
 from benchmark.work import Measured
 
 WORKS: dict[str, Callable[[Ground, int], Measured]] = {
@@ -58,7 +59,10 @@ def main(only: list[str], rounds: int, results: Path | None, into_readme: bool) 
     with Ground() as ground:
         for name in only:
             click.echo(f"measuring {name} …", err=True)
-            measured.append(WORKS[name](ground, rounds))
+            try:
+                measured.append(WORKS[name](ground, rounds))
+            except CannotRun as error:
+                raise click.ClickException(f"Can't measure {name}: {error}") from None
     verdicts = budgets.judge(measured)
     sys.stdout.write(table.markdown(measured, verdicts))
     if results:

@@ -84,7 +84,7 @@ def _detached(ground: Ground) -> Callable[[contextlib.ExitStack, int], None]:
 
     def start(stack: contextlib.ExitStack, number: int) -> None:
         if not names:
-            stack.callback(lambda: output([*INSTALLED, "rm", "--quiet", "--force", *names]))
+            stack.callback(lambda: output([*INSTALLED, "rm", "--force", *names]))
         names.append(f"{peers.NAME}-{number}")
         output([*INSTALLED, "run", "--quiet", "--detach", "--name", names[-1], str(ground.pod)])
 

@@ -19,7 +19,7 @@ from benchmark.programs import CannotRun, output, timed, try_output
 from benchmark.rounds import Contestant
 
 IMAGE = "localhost/ecirun-bench:latest"
-NAME = "ecirun-bench"
+NAME = f"ecirun-bench-{os.getpid()}"
 FOREVER = ["sleep", "1000000"]
 _numbers = itertools.count(1)
 
