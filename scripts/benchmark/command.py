@@ -52,6 +52,8 @@ def main(only: list[str], rounds: int, results: Path | None, into_readme: bool) 
 
     Times say more about the machine than about ecirun; the ratios of one run are what counts.
     """
+    if into_readme and len(only) < len(WORKS):
+        raise click.UsageError("--readme takes all works: leave out --only")
     if os.geteuid() != 0:
         raise click.ClickException("Can't measure pods: not root")
     where = machine.describe()

@@ -32,7 +32,14 @@ def test_the_quickest_works_are_measured_and_leave_nothing_behind(tmp_path, monk
     assert sorted(os.listdir(tmp_path)) == ["results.json", "results.svg"]
 
 
-def test_an_unknown_work_is_a_usage_error():
-    done = bench("--only", "launch,lunch")
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--only", "launch,lunch"], "'lunch' is not one of: memory, launch, "),
+        (["--only", "check", "--readme"], "--readme takes all works: leave out --only"),
+    ],
+)
+def test_what_cannot_be_measured_is_a_usage_error(arguments, complaint):
+    done = bench(*arguments)
     assert done.returncode == 2
-    assert "'lunch' is not one of: memory, launch, " in done.stderr
+    assert complaint in done.stderr
