@@ -147,15 +147,15 @@ def _run_with(
     for warning in plan.warnings:
         say(f"warning: {warning}")
     if given["dry_run"]:
-        return _describe(plan, stdin=given["stdin"])
+        return _describe(plan)
     status.phase = "launch"
     return _launch(reservation, plan, given, status, say)
 
 
-def _describe(plan: PodPlan, *, stdin: bool) -> int:
+def _describe(plan: PodPlan) -> int:
     from ecirun.runtime.describe import all_steps
 
-    for number, text in enumerate(all_steps(plan, stdin=stdin), 1):
+    for number, text in enumerate(all_steps(plan), 1):
         click.echo(f"{number:3}. {text}")
     return 0
 

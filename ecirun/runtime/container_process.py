@@ -55,7 +55,6 @@ class Orders(NamedTuple):
     directory: int  # the working directory, open
     program: str
     address: str
-    stdin: bool
     window: tuple[int, ...]  # the size of the user's terminal, as `terminal.window_size` gives it
     verbose: bool
     fault: Fault
@@ -67,7 +66,6 @@ def give_orders(end: Socket, orders: Orders) -> bool:
     message = {
         "program": orders.program,
         "address": orders.address,
-        "stdin": orders.stdin,
         "window": orders.window,
         "verbose": orders.verbose,
         "fault": orders.fault,
@@ -134,7 +132,7 @@ def _run(end: Socket, plan: ContainerPlan, message: Message, descriptors: tuple[
     def say(step: str) -> None:
         messages.send(end, {"step": step})
 
-    steps = container_steps(plan, stdin=message["stdin"], window=tuple(message["window"]))
+    steps = container_steps(plan, window=tuple(message["window"]))
     run_steps(steps, bench, say if message["verbose"] else None, Fault(*message["fault"]))
 
 

@@ -64,7 +64,7 @@ def steps_of(plan: PodPlan) -> list[str]:
         *stage_steps(container.groundwork()),
         *pod_steps(plan),
         *tree_steps(container, shadowed(plan.sysctls)),
-        *container_steps(container, stdin=False, window=()),
+        *container_steps(container, window=()),
     ]
     return list(dict.fromkeys(step.name for step in steps))
 
