@@ -23,6 +23,11 @@ class Groups:
         self._id = ""
         self._lock = -1
 
+    @property
+    def lock(self) -> int:
+        """A descriptor that must stay open as long as they are used; -1 when there is none."""
+        return self._lock
+
     def new(self) -> cgroup.Group | None:
         """A group for one more container; None where this host has none. Raises OSError."""
         if not self.hierarchies:

@@ -139,21 +139,13 @@ def test_root_of_a_user_namespace_cannot_take_the_covers_away(attack):
     assert [call for call, answer in said.items() if answer == "ok"] == ["userns"]
 
 
-NO_GROUP = "the pod has a group of its own only in hierarchies with cpu, memory or pids, and sees the host's in the others"
-
-
-def elsewhere(mount_point: str) -> pytest.MarkDecorator:
-    """A hierarchy in which ecirun makes no group today, where this machine has it."""
-    return pytest.mark.xfail(os.path.ismount(mount_point), strict=True, reason=NO_GROUP)
-
-
 @pytest.mark.skipif(not has_user_namespaces(), reason="no user namespaces can be made here")
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param("cgroup2,/mnt", marks=elsewhere("/sys/fs/cgroup/unified")),
-        pytest.param("cgroup,/mnt,freezer", marks=elsewhere("/sys/fs/cgroup/freezer")),
-        pytest.param("cgroup,/mnt,devices", marks=elsewhere("/sys/fs/cgroup/devices")),
+        "cgroup2,/mnt",
+        "cgroup,/mnt,freezer",
+        "cgroup,/mnt,devices",
         "cgroup,/mnt,pids",
         "cgroup,/mnt,memory",
         "cgroup,/mnt,cpu",
@@ -190,7 +182,6 @@ def victim() -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
         time.sleep(0.02)
 
 
-@elsewhere("/sys/fs/cgroup/unified")
 @pytest.mark.skipif(not has_user_namespaces(), reason="no user namespaces can be made here")
 def test_root_of_a_user_namespace_kills_no_process_of_the_host(attack, victim):
     group, process = victim
