@@ -133,6 +133,8 @@ def _run_with(
         scratch=os.path.join(os.path.abspath(store), "volumes"),
     )
     claims = claims_of(given["volume"])
+    if not given["dry_run"]:
+        _check_root()  # before an image is built or pulled for it
     plan = plan_pod(
         pod,
         policy,
@@ -150,6 +152,12 @@ def _run_with(
         return _describe(plan)
     status.phase = "launch"
     return _launch(reservation, plan, given, status, say)
+
+
+def _check_root() -> None:
+    from ecirun.runtime import privileges
+
+    privileges.check_root()
 
 
 def _describe(plan: PodPlan) -> int:
