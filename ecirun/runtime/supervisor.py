@@ -176,9 +176,10 @@ class _Supervisor:
         if self.groundwork.shared_processes:
             # Its procfs is that of pause, which is a process of the pod's: there is none yet.
             return Sandbox(self.bench, self.zygote, self.groundwork, None)
-        child = container_process.start(self.zygote, self.bench.namespaces, self.groundwork, self.fault)
-        if self.bench.first_group is not None:
-            cgroup.add(self.bench.first_group, child.pid)
+        group = self.bench.first_group
+        child = container_process.start(self.zygote, self.bench.namespaces, self.groundwork, group, self.fault)
+        if group is not None:
+            cgroup.add(group, child.pid)
         return Sandbox(self.bench, self.zygote, self.groundwork, child)
 
     def _look(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:

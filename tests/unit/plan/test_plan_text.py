@@ -64,6 +64,7 @@ container main, image busybox (sha256:000000000000)
                 /etc/hostname         file         ro nodev
                 /etc/resolv.conf      file         ro nodev
                 /dev/termination-log  file         nosuid nodev noexec
+                /sys/fs/cgroup        cgroup       ro nosuid nodev noexec
 
   note:         NET_ADMIN is added but out of reach for uid 1000: exec leaves every user
                 but root the bounding set only; set-uid programs and programs with file
