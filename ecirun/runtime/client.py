@@ -160,6 +160,7 @@ class ForegroundPod:
                 self.relay.run(sandbox.end)
             finally:
                 places.remove_scratch()
+                self.own.close()
         return self._outcome()
 
     def _launch(self) -> tuple[Sandbox, Places]:
@@ -168,10 +169,15 @@ class ForegroundPod:
         # What is typed goes to the container's terminal, if it has one, by another way.
         self.own = own = Streams(stdin=self.options.stdin and not focus.command.terminal)
         streams = {container.name: self._streams(container, own, prefixers) for container in self.plan.all_containers}
-        launched = launch(self.reservation, self.plan, self.options, streams)
-        own.handed_over()
-        for prefixer in prefixers:
-            prefixer.handed_over()
+        try:
+            launched = launch(self.reservation, self.plan, self.options, streams)
+        except BaseException:
+            own.close()
+            raise
+        finally:
+            own.handed_over()
+            for prefixer in prefixers:
+                prefixer.handed_over()
         self.relay.shown += prefixers
         self.relay.serve(own)
         return launched

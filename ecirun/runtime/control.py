@@ -74,6 +74,7 @@ class ForegroundExec:
             own.handed_over()
             self.relay.serve(own)
             self.relay.run(status)
+            own.close()
         if self.last is None:
             raise LaunchFailed("Can't say how the program ended: its pod ended first", hint="see `ecirun ps`")
         if "error" in self.last:

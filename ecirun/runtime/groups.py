@@ -61,8 +61,15 @@ class Groups:
         self._made = []
 
 
+def sweep_all() -> None:
+    """Remove the groups of supervisors that were killed, from every hierarchy."""
+    known = cgroup.hierarchies()
+    sweep(known)
+    sweep(cgroup.other_hierarchies(known))
+
+
 def sweep(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
-    """Remove the groups of supervisors that were killed."""
+    """Remove the groups of supervisors that were killed from hierarchies that have the same."""
     if not hierarchies:
         return
     first = f"{hierarchies[0].folder}/{PARENT}"

@@ -54,8 +54,14 @@ class Output:
         except OSError as error:
             self.problem, data = error.strerror or "", b""
         if not data:
-            os.close(self.read_end)  # whoever still writes hears of it: SIGPIPE
+            self.close()  # whoever still writes hears of it: SIGPIPE
         return bool(data)
+
+    def close(self) -> None:
+        """Read no more."""
+        if self.read_end >= 0:
+            os.close(self.read_end)
+            self.read_end = -1
 
 
 class Input:
@@ -87,17 +93,19 @@ class Input:
             except OSError:
                 self._pending = b""  # a terminal that is gone
             if not self._pending:
-                return self._close()
+                return self.close()
         if self._pending:
             with contextlib.suppress(BlockingIOError):
                 try:
                     self._pending = self._pending[os.write(self.write_end, self._pending) :]
                 except BrokenPipeError:
-                    self._close()
+                    self.close()
         return None
 
-    def _close(self) -> None:
-        os.close(self.write_end)
+    def close(self) -> None:
+        """Write no more."""
+        if self.write_end >= 0:
+            os.close(self.write_end)
         self.write_end, self._pending = -1, b""
 
 
@@ -127,6 +135,13 @@ class Streams:
             output.handed_over()
         if self.input:
             self.input.handed_over()
+
+    def close(self) -> None:
+        """The workload has ended, and all that it wrote is read."""
+        for output in self.outputs:
+            output.close()
+        if self.input:
+            self.input.close()
 
     def check(self) -> None:
         """Raise EcirunError when something of the workload's output is lost."""
