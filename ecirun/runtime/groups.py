@@ -50,6 +50,7 @@ class Groups:
                     if os.path.samestat(os.fstat(self._lock), os.stat(group.places[0])):
                         return group
                 os.close(self._lock)
+            cgroup.remove(group)  # what was made of it after somebody took it away
 
     def remove(self) -> None:
         """Remove them, and the folder of all pods' groups when they were the last."""
@@ -73,9 +74,13 @@ def sweep(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
     if not hierarchies:
         return
     first = f"{hierarchies[0].folder}/{PARENT}"
-    try:
-        names = [entry.name for entry in os.scandir(first) if entry.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
+    # The lock is in the first hierarchy; whoever was killed while removing its groups has some left in the others only.
+    names: set[str] = set()
+    for hierarchy in hierarchies:
+        with contextlib.suppress(FileNotFoundError):
+            entries = os.scandir(f"{hierarchy.folder}/{PARENT}")
+            names |= {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+    if not names:
         return
     for lost in {name.rpartition(".")[0] for name in names}:
         if _is_locked(f"{first}/{lost}.0"):
