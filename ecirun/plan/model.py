@@ -230,6 +230,8 @@ class ContainerPlan(NamedTuple):
     capabilities_origin: str
     no_new_privs: bool
     no_new_privs_origin: str
+    seccomp: Literal["Unconfined", "RuntimeDefault"]
+    seccomp_origin: str
     root: Root
     mounts: tuple[Mount, ...]
     devices: tuple[str, ...]

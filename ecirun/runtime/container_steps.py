@@ -15,7 +15,7 @@ import termios
 from collections.abc import Callable
 
 from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
-from ecirun.linux import credentials, process
+from ecirun.linux import credentials, process, seccomp
 from ecirun.linux.devices import stateless_device
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Command, ContainerPlan
@@ -168,6 +168,8 @@ class BecomeUser:
     5. permitted and effective to what is granted, inheritable and with it ambient empty
     6. PDEATHSIG, which the uid change cleared
     7. no_new_privs when asked
+
+    A seccomp filter comes before all of it: it needs SYS_ADMIN.
     """
 
     name = "credentials"
@@ -177,10 +179,13 @@ class BecomeUser:
 
     def describe(self) -> str:
         sets = self.plan.capabilities
-        return f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {sets.bounding.mask}"
+        text = f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {sets.bounding.mask}"
+        return text + (", behind a seccomp filter" if self.plan.seccomp == "RuntimeDefault" else "")
 
     def run(self, bench: Bench) -> None:
         mask = int(self.plan.capabilities.bounding.mask, 16)
+        if self.plan.seccomp == "RuntimeDefault":
+            seccomp.apply_runtime_default(may_trace=bool(mask >> credentials.CAP_SYS_PTRACE & 1))
         credentials.drop_bounding_set(mask)
         credentials.keep_capabilities_over_setuid(True)
         os.setgroups([group.gid for group in self.plan.supplementary_groups])

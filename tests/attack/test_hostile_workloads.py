@@ -190,20 +190,31 @@ def test_root_of_a_user_namespace_kills_no_process_of_the_host(attack, victim):
         process.wait(timeout=0.5)
 
 
-@pytest.mark.xfail(strict=True, reason="the user keyring of uid 0 is one for the host and every pod; nothing filters keyctl")
-def test_the_hosts_keys_are_out_of_reach_and_none_is_left_behind(attack):
+FILTERED = EVERYTHING.removesuffix("}") + ", seccompProfile: {type: RuntimeDefault}}"
+NO_FILTER = "Kubernetes' default is no seccomp filter, and the user keyring of uid 0 is one for the host and every pod"
+
+
+@pytest.mark.parametrize(
+    "container", [FILTERED, pytest.param(EVERYTHING, marks=pytest.mark.xfail(strict=True, reason=NO_FILTER))]
+)
+def test_the_hosts_keys_are_out_of_reach_and_none_is_left_behind(attack, container):
     """The keyring of a user belongs to the uid in its user namespace: root of the pod is root of the host."""
     calls = (f"keysearch={USER_KEYRING},ecirun-secret", "keysearch=-3,ecirun-secret", f"keyadd={USER_KEYRING},ecirun-planted")
     libc.syscall(add_key_number(), b"user", b"ecirun-secret", b"x", 1, USER_KEYRING)
     try:
-        said = attack(*calls)
+        said = attack(*calls, container=container)
         planted = keyctl(KEYCTL_SEARCH, USER_KEYRING, b"user", b"ecirun-planted", 0)
     finally:
         for name in (b"ecirun-secret", b"ecirun-planted"):
             key = keyctl(KEYCTL_SEARCH, USER_KEYRING, b"user", name, 0)
             if key > 0:
                 keyctl(KEYCTL_UNLINK, key, USER_KEYRING)
-    assert (*said[:2], planted) == ("Required key not available", "Required key not available", -1)
+    refused = "Operation not permitted" if container == FILTERED else "Required key not available"
+    assert (*said[:2], planted) == (refused, refused, -1)
+
+
+def test_behind_a_filter_root_makes_no_namespaces(attack):
+    assert attack("userns", container=FILTERED) == ["Operation not permitted"]
 
 
 def add_key_number() -> int:

@@ -51,6 +51,7 @@ def _about_credentials(container: dict[str, Any], status: dict[str, str]) -> Ite
     for key, name in SETS.items():
         yield from _about(name, container["capabilities"][name]["mask"], status[key])
     yield from _about("no_new_privs", str(int(container["no_new_privs"])), status["NoNewPrivs"])
+    yield from _about("seccomp", "2" if container["seccomp"] == "RuntimeDefault" else "0", status["Seccomp"])
     yield from _about("umask", container["umask"], status["Umask"])
 
 
