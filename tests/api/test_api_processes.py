@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -265,16 +266,19 @@ def _programs_in(name: str) -> str:
 
 
 def test_a_pod_that_is_not_executed_in_keeps_its_supervisor_only_until_it_is():
-    with ecirun.run(ecirun.pod()) as pod:
-        assert pod.exec(["hostname"]).stdout == "pod\n"
-        assert len(_supervisors(pod.name)) > 1
-        assert eventually(lambda: len(_supervisors(pod.name)) == 1)
-        assert pod.exec(["hostname"]).stdout == "pod\n"
-        network = pod.exec(["readlink", "/proc/self/ns/net"]).stdout
-    # What the supervisor has made anew is of that pod's namespaces: it serves no other one.
-    for _number in range(3):
+    with contextlib.ExitStack() as stack:
         with ecirun.run(ecirun.pod()) as pod:
-            assert pod.exec(["readlink", "/proc/self/ns/net"]).stdout != network
+            assert pod.exec(["hostname"]).stdout == "pod\n"
+            assert len(_supervisors(pod.name)) > 1
+            assert eventually(lambda: len(_supervisors(pod.name)) == 1)
+            assert pod.exec(["hostname"]).stdout == "pod\n"
+            network = pod.exec(["readlink", "/proc/self/ns/net"]).stdout
+            # As long as it is open, no other network has its number.
+            stack.enter_context(open(f"/proc/{_supervisors(pod.name)[0].split()[0]}/ns/net"))
+        # What the supervisor has made anew is of that pod's namespaces: it serves no other one.
+        for _number in range(3):
+            with ecirun.run(ecirun.pod()) as pod:
+                assert pod.exec(["readlink", "/proc/self/ns/net"]).stdout != network
 
 
 def _supervisors(name: str) -> list[str]:
