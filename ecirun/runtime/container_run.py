@@ -17,12 +17,15 @@ from ecirun.runtime import container_process, life, limits, messages, spawning
 from ecirun.runtime.container_process import Orders
 from ecirun.runtime.events import now
 from ecirun.runtime.logs import Capture
+from ecirun.runtime.loop import Timer
 from ecirun.runtime.messages import Message
 from ecirun.runtime.zygote import Child
 
 if TYPE_CHECKING:
     from ecirun.runtime.ending import Termination
     from ecirun.runtime.pod_run import PodRun
+
+JOINER_STAYS = 3.0  # seconds
 
 
 class ContainerRun:
@@ -46,6 +49,7 @@ class ContainerRun:
         self.process: Child | None = None
         self.group: cgroup.Group | None = None
         self.joiner: Child | None = None
+        self._idle: Timer | None = None  # until the joiner goes
         self.termination: Termination | None = None  # once it is being ended
         self.on_end: list[Callable[[], None]] = []  # whoever depends on this run of it, such as its probes
         self._tree = -1  # its mount namespace
@@ -238,9 +242,7 @@ class ContainerRun:
         if self._capture:
             self._capture.finish()
             self._capture = None
-        if self.joiner:
-            self.joiner.end.close()
-            self.joiner = None
+        self._drop_joiner()
         callbacks, self.on_end = self.on_end, []
         for callback in callbacks:
             callback()
@@ -297,6 +299,8 @@ class ContainerRun:
     def execute(self, request: Message, descriptors: tuple[int, ...]) -> None:
         """Run a further program in it; `descriptors` are where its end is told, and its streams."""
         spare, self.joiner = self.joiner, None
+        if self._idle:
+            self._idle.cancel()
         used = spare or self.new_joiner()
         request = {**request, "env": {**self.plan.command.env, **request.get("more_env", {})}}
         messages.send(used.end, self.pod.equipment.with_address(request), descriptors)
@@ -309,14 +313,24 @@ class ContainerRun:
         self.pod.loop.on_readable(used.end.fileno(), None)
         message, _descriptors = messages.receive(used.end)
         if message is not None and self.is_running and self.joiner is None:
-            self.joiner = used
+            self._keep_joiner(used)
         else:
             used.end.close()
 
     def prepare_joiner(self) -> None:
         """Have a process ready for the first exec."""
         if self.is_running and self.joiner is None:
-            self.joiner = self.new_joiner()
+            self._keep_joiner(self.new_joiner())
+
+    def _keep_joiner(self, spare: Child) -> None:
+        """For the next exec, unless that is long in coming."""
+        self.joiner = spare
+        self._idle = self.pod.loop.after(JOINER_STAYS, self._drop_joiner)
+
+    def _drop_joiner(self) -> None:
+        if self.joiner:
+            self.joiner.end.close()
+            self.joiner = None
 
     def new_joiner(self) -> Child:
         """A process that has joined this container."""

@@ -62,11 +62,10 @@ class Equipment:
 
     @property
     def _zygote(self) -> Zygote:
-        """The zygote. That of a pod which nobody waits for does not stay when there is nothing to fork."""
-        if self.request.detached and not self.request.keeps_joiners:
-            if self._rest:
-                self._rest.cancel()
-            self._rest = self._loop.after(ZYGOTE_STAYS, self._sandbox.zygote.rest)
+        """The zygote, which does not stay when there is nothing to fork."""
+        if self._rest:
+            self._rest.cancel()
+        self._rest = self._loop.after(ZYGOTE_STAYS, self._sandbox.zygote.rest)
         return self._sandbox.zygote
 
     def take_process(self, plan: ContainerPlan, group: cgroup.Group | None) -> tuple[Child, cgroup.Group | None]:

@@ -196,14 +196,14 @@ class PodRun:
     def end(self, reason: str, message: str = "", grace: float | None = None) -> None:
         """End the pod: hooks, stop signals, and after the grace period the end of everything."""
         if self.ending:
-            return
+            return self._go_on_ending()
         self.ending, self.ending_message = reason, message
         grace = self.plan.grace_period_seconds if grace is None else grace
         for position, run in enumerate(self.runs):
             if run.is_busy:
                 self._terminate(run, grace, self._that_end_before(position))
         self.changed()
-        self._go_on_ending()
+        return self._go_on_ending()
 
     def _that_end_before(self, position: int) -> list[ContainerRun]:
         """The containers that a sidecar waits for: the apps, and the sidecars that started after it."""

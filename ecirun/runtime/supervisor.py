@@ -330,7 +330,9 @@ class _Supervisor:
                 self._stay_for_questions(last)
             if not self.keeps_folder(last):
                 folder.give_up_name()
-        free = self.forgotten and last is not None and "error" not in last and messages.send(self.client, {"free": True})
+        # A zygote made anew is of this pod's namespaces, which no other pod shall see.
+        free = self.forgotten and last is not None and "error" not in last and not self.zygote.has_rested
+        free = free and messages.send(self.client, {"free": True})
         if last is not None and not self.captured:
             messages.send(self.client, {"ended": last})
         if not free:

@@ -32,10 +32,11 @@ class Child(NamedTuple):
 
 
 class Zygote:
-    """The zygote, as its supervisor holds it. One that rests is made anew when it is needed."""
+    """The zygote, as its supervisor holds it. One that rests is made anew when it is needed, in the pod's namespaces."""
 
     def __init__(self, group: cgroup.Group | None) -> None:
         self._group = group  # for what it forks, in hierarchies where the containers have none of their own
+        self.has_rested = False
         self._start()
 
     def _start(self) -> None:
@@ -54,6 +55,7 @@ class Zygote:
             self.end.close()
             os.waitpid(self._pid, 0)
             self._pid = 0
+            self.has_rested = True
 
     def fork(
         self, become: Literal["container", "joiner"], message: Message, descriptors: tuple[int, ...], *, own_processes: bool

@@ -48,11 +48,12 @@ class Ground:
             self.pod.write_text(POD)
             os.environ["ECIRUN_STORE"] = str(self.store)
             from ecirun.image.build import build_image
+            from ecirun.image.progress import SILENT
             from ecirun.image.recipe import recipe_for
 
             recipe = recipe_for("busybox")
             assert recipe is not None
-            image = build_image(recipe, str(self.store), lambda _text: None)
+            (image,) = build_image(recipe, str(self.store), SILENT)
             shutil.copytree(image.rootfs, self.root, symlinks=True)
         except BaseException:
             shutil.rmtree(self.folder)

@@ -12,14 +12,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark.ground import Ground
 from benchmark.programs import CannotRun, output, timed, try_output
 from benchmark.rounds import Contestant
 
 IMAGE = "localhost/ecirun-bench:latest"
-NAME = "ecirun-bench"
+NAME = f"ecirun-bench-{os.getpid()}"
 FOREVER = ["sleep", "1000000"]
 _numbers = itertools.count(1)
 
@@ -71,13 +71,13 @@ def runc(ground: Ground) -> Contestant:
 
 def podman_run(ground: Ground) -> Contestant:
     """An image of podman's own store."""
-    argv = [*_podman(ground), "run", "--rm", *_LIKE_THE_POD, IMAGE, "true"]
+    argv = [*podman(ground), "run", "--rm", *_LIKE_THE_POD, IMAGE, "true"]
     return command("podman run", lambda: argv, slow=True)
 
 
 def podman_kube_play(ground: Ground) -> Contestant:
     """A pod, to its start: neither its end nor its removal counts."""
-    podman = _podman(ground)
+    engine = podman(ground)
     file = ground.folder / "kube.yaml"
     file.write_text(
         f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {NAME}\nspec:\n  restartPolicy: Never\n"
@@ -86,8 +86,8 @@ def podman_kube_play(ground: Ground) -> Contestant:
     # Its pause container is of the same image: no download, and no program that is not there.
     settings = ground.folder / "containers.conf"
     settings.write_text(f'[engine]\ninfra_image = "{IMAGE}"\n')
-    down = [*podman, "pod", "rm", "--force", "--time", "0", NAME]
-    play = ["env", f"CONTAINERS_CONF={settings}", *podman, "kube", "play", "--network", "none", str(file)]
+    down = [*engine, "pod", "rm", "--force", "--time", "0", NAME]
+    play = ["env", f"CONTAINERS_CONF={settings}", *engine, "kube", "play", "--network", "none", str(file)]
     ground.stack.callback(try_output, down)
     output(play)
     output(down)
@@ -102,7 +102,7 @@ def podman_kube_play(ground: Ground) -> Contestant:
 
 def docker_run(ground: Ground) -> Contestant:
     """An image of the engine's own store."""
-    argv = [*_docker(ground), "run", "--rm", *_LIKE_THE_POD, IMAGE, "true"]
+    argv = [*docker(ground), "run", "--rm", *_LIKE_THE_POD, IMAGE, "true"]
     return command("docker run", lambda: argv, slow=True)
 
 
@@ -123,14 +123,14 @@ def runc_exec(ground: Ground) -> Iterator[list[str]]:
 @contextlib.contextmanager
 def podman_exec(ground: Ground) -> Iterator[list[str]]:
     """In a container of podman's."""
-    with _engine_exec(_podman(ground)) as argv:
+    with _engine_exec(podman(ground)) as argv:
         yield argv
 
 
 @contextlib.contextmanager
 def docker_exec(ground: Ground) -> Iterator[list[str]]:
     """In a container of docker's."""
-    with _engine_exec(_docker(ground)) as argv:
+    with _engine_exec(docker(ground)) as argv:
         yield argv
 
 
@@ -201,17 +201,35 @@ def _oci_exec(program: str, ground: Ground) -> Iterator[list[str]]:
         try_output([*base, "delete", "--force", name])
 
 
+class Words(NamedTuple):
+    """The commands by which an engine starts a container that stays, executes `true` in it, and removes it."""
+
+    start: list[str]
+    execute: list[str]
+    remove: list[str]
+
+
+def words_of(engine: list[str]) -> Words:
+    """For one further container of podman or docker."""
+    name = f"{NAME}-{next(_numbers)}"
+    return Words(
+        [*engine, "run", "--detach", "--name", name, *_LIKE_THE_POD, IMAGE, *FOREVER],
+        [*engine, "exec", name, "true"],
+        [*engine, "rm", "--force", *(["--time", "0"] if "podman" in engine[0] else []), name],
+    )
+
+
 @contextlib.contextmanager
 def _engine_exec(engine: list[str]) -> Iterator[list[str]]:
-    name = f"{NAME}-{next(_numbers)}"
-    output([*engine, "run", "--detach", "--name", name, *_LIKE_THE_POD, IMAGE, *FOREVER])
+    words = words_of(engine)
+    output(words.start)
     try:
-        yield [*engine, "exec", name, "true"]
+        yield words.execute
     finally:
-        try_output([*engine, "rm", "--force", name])
+        try_output(words.remove)
 
 
-def _podman(ground: Ground) -> list[str]:
+def podman(ground: Ground) -> list[str]:
     """podman with a store of its own, and the root as an image in it."""
     root, run = ground.folder / "podman", ground.folder / "podman-run"
     argv = [installed("podman"), "--root", str(root), "--runroot", str(run), "--cgroup-manager", "cgroupfs"]
@@ -223,10 +241,13 @@ def _podman(ground: Ground) -> list[str]:
     return argv
 
 
-def _docker(ground: Ground) -> list[str]:
+def docker(ground: Ground) -> list[str]:
     """docker, whose engine gets the root as an image."""
     argv = [installed("docker")]
-    output([*argv, "version", "--format", "{{.Server.Version}}"])
+    try:
+        output([*argv, "version", "--format", "{{.Server.Version}}"])
+    except CannotRun:
+        raise CannotRun("no engine answers") from None
     try:
         output([*argv, "image", "inspect", IMAGE])
     except CannotRun:

@@ -13,13 +13,13 @@ class CannotRun(Exception):
     """Why a program cannot do its work here, in a line."""
 
 
-def timed(argv: Sequence[str], env: Mapping[str, str] | None = None) -> float:
+def timed(argv: list[str]) -> float:
     """The seconds from starting a program to its end. Its streams are empty. Raises CannotRun when it fails."""
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     streams = [(os.POSIX_SPAWN_DUP2, null, number) for number in range(3)]
     try:
         began = time.perf_counter()
-        pid = os.posix_spawnp(argv[0], argv, os.environ if env is None else env, file_actions=streams)
+        pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=streams)
         status = os.waitpid(pid, 0)[1]
         took = time.perf_counter() - began
     finally:
@@ -29,13 +29,13 @@ def timed(argv: Sequence[str], env: Mapping[str, str] | None = None) -> float:
     return took
 
 
-def output(argv: Sequence[str], *, input: str | None = None, timeout: float = 120) -> str:
+def output(argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 120) -> str:
     """What a program says. Raises CannotRun with its last words when it fails, or is missing."""
     try:
         done = subprocess.run(
             argv,
-            input=input,
-            stdin=None if input else subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            env=env,
             capture_output=True,
             text=True,
             errors="replace",

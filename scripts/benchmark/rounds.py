@@ -1,4 +1,4 @@
-"""Contestants that take turns, and what their times come to."""
+"""Contestants that take turns, and what was measured of each."""
 
 from __future__ import annotations
 
@@ -19,30 +19,39 @@ class Contestant(NamedTuple):
     slow: bool = False
 
 
-class Times(NamedTuple):
-    """The times of one contestant, in seconds."""
+class Samples(NamedTuple):
+    """What was measured of one contestant: seconds, or the unit of the work."""
 
     name: str
-    seconds: tuple[float, ...]
+    values: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Half of the times are below it."""
-        return statistics.median(self.seconds)
+        """Half of the values are below it."""
+        return statistics.median(self.values)
+
+    @property
+    def minimum(self) -> float:
+        """The best of them."""
+        return min(self.values)
+
+    @property
+    def ninetieth(self) -> float:
+        """Nine of ten values are not above it."""
+        return sorted(self.values)[(len(self.values) * 9 - 1) // 10]
 
     def as_json(self) -> dict[str, Any]:
-        """What the results say of it; all numbers are seconds."""
-        ordered = sorted(self.seconds)
+        """What the results say of it, in the unit of the work."""
         return {
             "name": self.name,
-            "samples": len(ordered),
+            "samples": len(self.values),
             "median": self.median,
-            "minimum": ordered[0],
-            "ninetieth": ordered[min(len(ordered) - 1, len(ordered) * 9 // 10)],
+            "minimum": self.minimum,
+            "ninetieth": self.ninetieth,
         }
 
 
-def take_turns(contestants: Sequence[Contestant], rounds: int, *, every: int = 5) -> list[Times]:
+def take_turns(contestants: Sequence[Contestant], rounds: int, *, every: int = 5) -> list[Samples]:
     """The times of all, after one turn each that does not count. Slow ones come up in one of `every` rounds only.
 
     Who begins changes from round to round, so that nobody always follows the same one.
@@ -57,4 +66,4 @@ def take_turns(contestants: Sequence[Contestant], rounds: int, *, every: int = 5
                 continue
             time.sleep(BREATH)
             seconds[contestant.name].append(contestant.once())
-    return [Times(contestant.name, tuple(seconds[contestant.name])) for contestant in contestants]
+    return [Samples(contestant.name, tuple(seconds[contestant.name])) for contestant in contestants]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -262,6 +263,29 @@ def test_a_program_that_is_interrupted_in_the_middle_of_an_exec():
 def _programs_in(name: str) -> str:
     with ecirun.attach(name) as pod:
         return str(pod.exec(["sh", "-c", "ps -o args | grep -v '^sleep infinity$'; ps -o args | sort | uniq -d"]).stdout)
+
+
+def test_a_pod_that_is_not_executed_in_keeps_its_supervisor_only_until_it_is():
+    with contextlib.ExitStack() as stack:
+        with ecirun.run(ecirun.pod()) as pod:
+            assert pod.exec(["hostname"]).stdout == "pod\n"
+            assert len(_supervisors(pod.name)) > 1
+            assert eventually(lambda: len(_supervisors(pod.name)) == 1)
+            assert pod.exec(["hostname"]).stdout == "pod\n"
+            network = pod.exec(["readlink", "/proc/self/ns/net"]).stdout
+            # As long as it is open, no other network has its number.
+            stack.enter_context(open(f"/proc/{_supervisors(pod.name)[0].split()[0]}/ns/net"))
+        # What the supervisor has made anew is of that pod's namespaces: it serves no other one.
+        for _number in range(3):
+            with ecirun.run(ecirun.pod()) as pod:
+                assert pod.exec(["readlink", "/proc/self/ns/net"]).stdout != network
+
+
+def _supervisors(name: str) -> list[str]:
+    """The processes of the pod's that are not workloads: the supervisor, and what it had before it had a name."""
+    pid = next(process.split()[0] for process in _processes() if process.rstrip("\0").endswith(name))
+    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [process for process in _processes() if process.split()[0] in (pid, *below)]
 
 
 def test_a_detached_pod_outlives_its_program():
