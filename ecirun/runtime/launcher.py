@@ -20,7 +20,7 @@ import select
 import signal
 
 from ecirun.errors import EcirunError
-from ecirun.linux import cgroup, process, sockets
+from ecirun.linux import cgroup, cgroup_room, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, from_plain
 from ecirun.runtime import groups, messages, private_tree, sharing
@@ -40,9 +40,10 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o022)
     process.set_title("ecirun-launcher")
-    hierarchies = cgroup.hierarchies()
     try:
-        private_tree.enter(hierarchies)
+        found = cgroup.hierarchies()
+        private_tree.enter(found)
+        hierarchies, rooms = cgroup_room.enter(cgroup.usable(found))
         groups.sweep(hierarchies)
     except OSError as error:
         messages.send(client, {"error": f"Can't set up the launcher: {error.strerror} ({error.filename})"})
@@ -54,6 +55,8 @@ def main(descriptor: int) -> None:
     gc.disable()
     gc.freeze()
     _Launcher(hierarchies, identity).serve(client)
+    for room in rooms:
+        room.leave()
     os._exit(0)  # the interpreter need not tidy up after itself
 
 
