@@ -48,6 +48,7 @@ MS_NOEXEC = 8
 MS_NOSUID = 2
 MS_PRIVATE = 1 << 18
 MS_RDONLY = 1
+MS_REC = 0x4000
 MS_REMOUNT = 0x20
 MS_SLAVE = 1 << 19
 OPEN_TREE_CLOEXEC = os.O_CLOEXEC
@@ -93,9 +94,10 @@ def mount(kind: str, target: str, flags: int, data: str = "", *, source: str = "
         raise os_error(target)
 
 
-def bind(source: str, target: str) -> None:
-    """Mount what is at `source` at `target` too, with the flags that it has there."""
-    if libc.mount(os.fsencode(source), os.fsencode(target), None, MS_BIND, None) < 0:
+def bind(source: str, target: str, *, recursive: bool = False) -> None:
+    """Mount what is at `source` (and, if recursive, mounted below it) at `target` too, with the flags that it has there."""
+    flags = MS_BIND | (MS_REC if recursive else 0)
+    if libc.mount(os.fsencode(source), os.fsencode(target), None, flags, None) < 0:
         raise os_error(target)
 
 

@@ -28,7 +28,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, mount, process, sockets, sysctl_probe
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, from_plain
-from ecirun.runtime import bridge, container_process, host_sysctls, messages, spawning
+from ecirun.runtime import bridge, container_process, host_sysctls, makeshift, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.groups import Groups
 from ecirun.runtime.loop import Loop
@@ -191,6 +191,9 @@ class _Supervisor:
         pod = PodRun(plan, request, sandbox, folder, self.loop, self.client)
         self.pod = pod
         self.captured = not request.streams and not request.detached
+        if self.bench.proc < 0:
+            makeshift.refuse_to_show_processes(plan)
+            pod.warn(makeshift.NO_PROC.says)
         pod.begin()
         # The first container's process is at work meanwhile.
         process.set_title(f"{TITLE} {plan.name}")
