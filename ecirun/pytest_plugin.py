@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -68,7 +68,10 @@ def ecirun_pod(request: pytest.FixtureRequest) -> Iterator[StartPod]:
     def start(spec: Pod | Source, **options: Any) -> RunningPod:
         import ecirun
 
-        pod = ecirun.run(_found(spec, request), detach=keep, **options)
+        try:
+            pod = ecirun.run(_found(spec, request), detach=keep, **options)
+        except ecirun.HostUnsupported as error:
+            _fail_or_skip(request, error.message)
         started.append(pod)
         return pod
 
@@ -114,9 +117,13 @@ def _refuse_or_skip(request: pytest.FixtureRequest) -> None:
     from ecirun.api.host import why_not
 
     if reason := why_not():
-        if request.config.getoption("--ecirun-must-run"):
-            pytest.fail(f"ecirun must run here and cannot: {reason}", pytrace=False)
-        pytest.skip(f"ecirun cannot run pods here: {reason}")
+        _fail_or_skip(request, reason)
+
+
+def _fail_or_skip(request: pytest.FixtureRequest, reason: str) -> NoReturn:
+    if request.config.getoption("--ecirun-must-run"):
+        pytest.fail(f"ecirun must run here and cannot: {reason}", pytrace=False)
+    pytest.skip(f"ecirun cannot run pods here: {reason}")
 
 
 def _found(spec: Pod | Source, request: pytest.FixtureRequest) -> Pod | Source:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import IO, Any
 
+from ecirun.api.host import explaining
 from ecirun.api.judging import Unsupported, plan_admitted
 from ecirun.api.launchers import launcher, on_fork
 from ecirun.api.pods import Pod, Source, one_pod
@@ -36,6 +37,7 @@ POLL = 0.1  # seconds
 _open_pods: weakref.WeakSet[RunningPod] = weakref.WeakSet()
 
 
+@explaining()
 def run(
     pod: Pod | Source,
     *,

@@ -36,6 +36,8 @@ COMMANDS = {
     "policy": "What is allowed, rule by rule",
     "admission": "What a cluster checks before ECI",
     "diff": "Two effective security contexts side by side",
+    "doctor": "Whether pods can run here, and what is missing",
+    "completion": "Completion for bash, zsh or fish",
     "schema": "JSON schema of the enforced subset, for editors",
 }
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from ecirun.api.host import explaining
 from ecirun.api.planning import new_uid, plan_pod
 from ecirun.cli import options as shared
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
+from ecirun.cli.spec_name import SpecName
 from ecirun.cli.status_file import StatusFile
 from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.errors import EcirunError, UsageError
@@ -35,7 +37,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: float)
 
 
 @click.command("run")
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", type=SpecName())
 @click.option("-c", "--container", default="", metavar="NAME", help="The container to run (default: the first).")
 @click.option("--name", default="", metavar="NAME", help="The pod's name on this machine (default: metadata.name).")
 @click.option("-i", "--stdin", is_flag=True, help="Give the workload this command's standard input.")
@@ -83,7 +85,8 @@ def command(context: click.Context, /, **given: Any) -> int:
     """
     status = StatusFile(given["status_file"])
     try:
-        return _run(context, given, status)
+        with explaining():
+            return _run(context, given, status)
     except EcirunError as error:
         status.write(phase=status.phase, error=type(error).__name__, message=error.message)
         raise
