@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: recipes that live beside the package, and what a build of python-prctl needs."""
+"""What pyproject.toml cannot say: recipes and the manual, which are no Python, and what a build of python-prctl needs."""
 
 from __future__ import annotations
 
@@ -39,8 +39,18 @@ def pip_will_build_prctl() -> bool:
     if subprocess.run([sys.executable, "-c", "import _prctl"], env=environment, capture_output=True).returncode == 0:
         return False
     with tempfile.TemporaryDirectory() as folder:
-        wheel = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", folder, "python-prctl>=1.8"]
-        return subprocess.run(wheel, env=environment, capture_output=True).returncode != 0
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--dest",
+            folder,
+            "python-prctl>=1.8",
+        ]
+        return subprocess.run(pip, env=environment, capture_output=True).returncode != 0
 
 
 if (missing := missing_for_prctl()) and sys.platform == "linux" and pip_will_build_prctl():
@@ -51,5 +61,6 @@ recipes = {f"{RECIPES}.{path.parent.name}": ["*"] for path in HERE.glob("images/
 setup(
     packages=[*find_packages(str(HERE), include=["ecirun*"]), *recipes],
     package_dir={RECIPES: "images"},
+    data_files=[("share/man/man1", ["ecirun/cli/ecirun.1"])],
     package_data={"ecirun": ["py.typed", "**/*.css", "**/*.toml", "**/*.yaml", "**/*.tsv", "**/*.json"], **recipes},
 )

@@ -12,6 +12,7 @@ from ecirun.cli.judging import Bench, bench_of, judged
 from ecirun.cli.outputs import FORMATS, OutputFile, open_outputs
 from ecirun.cli.progress import Progress
 from ecirun.cli.sources import Source, sources
+from ecirun.cli.spec_name import SpecName
 from ecirun.errors import EcirunError, NoPod, SpecUnreadable
 from ecirun.policy.load import load_policy
 from ecirun.report.output import Head, Tally
@@ -20,7 +21,7 @@ ADMITTED, REFUSED, UNREADABLE = 0, 1, 2
 
 
 @click.command("check")
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=SpecName())
 @click.option(
     "-o",
     "--output",
