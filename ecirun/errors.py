@@ -23,6 +23,7 @@ Only `ecirun.cli` turns an exception into an exit code.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 # The hint of an error that may come of this host: whoever shows it to a user may ask the doctor for a better one.
 SEE_DOCTOR = "see what this host lacks: ecirun doctor"
@@ -31,7 +32,14 @@ SEE_DOCTOR = "see what this host lacks: ecirun doctor"
 class EcirunError(Exception):
     """An expected failure: a sentence for the user, and what to do about it.
 
-    `message` reads `Can't <verb> <object>: <reason>`; `hint` begins with a verb and may be empty.
+    `message` reads `Can't <verb> <object>: <reason>`; `hint` begins with a verb and may be empty; `exit_code` is that of the
+    command that meets it.
+
+    >>> try:
+    ...     ecirun.load("pod.yml")
+    ... except ecirun.EcirunError as error:
+    ...     error.message, error.hint, error.exit_code
+    ("Can't read pod.yml: No such file or directory", 'give a file, example:NAME, or a dict', 125)
     """
 
     exit_code = 125
@@ -62,9 +70,16 @@ class NoPod(SpecUnreadable):
 
 
 class PodRefused(EcirunError):
-    """The pod has findings of severity error; `findings` are all that was found, warnings too."""
+    """The pod has findings of severity error; `findings` are all that was found, each a `Finding`, warnings too.
 
-    def __init__(self, message: str, *, hint: str = "", findings: Sequence[object] = ()) -> None:
+    >>> try:
+    ...     ecirun.run(ecirun.pod(capabilities=["SYS_ADMIN"]))
+    ... except ecirun.PodRefused as refused:
+    ...     [finding.rule.id for finding in refused.findings]
+    ['capability-not-permitted']
+    """
+
+    def __init__(self, message: str, *, hint: str = "", findings: Sequence[Any] = ()) -> None:
         super().__init__(message, hint=hint)
         self.findings = findings
 

@@ -38,43 +38,59 @@ is_ready() {
 # no descriptor to leak into ecirun. Whoever waited for another's set-up finds it done.
 make_ready() (
     umask 022
+    trap 'say "interrupted; the next start goes on from here"; exit 130' INT
     exec 9<"$checkout"
     flock --nonblock 9 || { say "waiting for another set-up of $checkout"; flock 9; }
     ! is_ready "$1" || exit 0
-    [[ -w $checkout ]] || give_up "Can't create $venv: the checkout is not writable" "run this once as its owner"
+    [[ -w $checkout ]] || give_up "Can't create $venv: the checkout is not writable" \
+        "run this once as its owner, or copy the checkout to a place of your own"
+    [[ ! -e $venv || -w $venv ]] || give_up "Can't change $venv: it belongs to $(stat -c %U -- "$venv")" \
+        "run this once as that user, or remove the folder"
     local python
-    python=$(find_python) || { install_python; python=$(find_python); } || give_up "Can't find Python 3.11 or newer" \
-        "install it, or set ECIRUN_PYTHON to its path"
+    if [[ -n ${ECIRUN_PYTHON:-} ]]; then
+        python=$(new_enough "$ECIRUN_PYTHON") || give_up "Can't use ECIRUN_PYTHON=$ECIRUN_PYTHON: it is no Python from 3.11 on" \
+            "set it to the path of one, or unset it"
+    else
+        python=$(find_python) || { install_python && python=$(find_python); } || give_up "Can't find Python 3.11 or newer" \
+            "install it, or set ECIRUN_PYTHON to its path"
+    fi
     install_for_building "$python"
     create_venv "$python"
     install_dependencies "$1"
 )
 
-# Prints the real path of a Python that is new enough. The real path names its version (python3.11), so that a .venv
-# seen from another machine with another default Python is noticed as broken rather than half used.
 find_python() {
     local name
-    for name in ${ECIRUN_PYTHON:+"$ECIRUN_PYTHON"} python3 python3.1{4,3,2,1}; do
-        "$name" -c '
-import os, sys
-sys.version_info >= (3, 11) or sys.exit(1)
-print(os.path.realpath(sys.executable))' 2>/dev/null 9<&- && return
+    for name in python3 python3.1{4,3,2,1}; do
+        new_enough "$name" && return
     done
     return 1
 }
 
+# Prints the real path of a Python if it is new enough. The real path names its version (python3.11), so that a .venv
+# seen from another machine with another default Python is noticed as broken rather than half used.
+new_enough() {
+    "$1" -I -c '
+import os, sys
+sys.version_info >= (3, 11) or sys.exit(1)
+print(os.path.realpath(sys.executable))' 2>/dev/null 9<&-
+}
+
 # On a release whose python3 is too old (Ubuntu 22.04 has 3.10) a newer one may be packaged beside it.
 install_python() {
-    local found package version
-    found=$(python3 -c 'import platform; print(platform.python_version())' 2>/dev/null) || found=none
+    local found package version packages=()
+    found=$(python3 -I -c 'import platform; print(platform.python_version())' 2>/dev/null) || found=none
     say "Python 3.11 or newer is needed, python3 here is: $found"
     command -v apt-get >/dev/null || return 0
     [[ $(id -u) != 0 ]] || apt_lists_exist || apt_update
     for package in python3 python3.1{4,3,2,1}; do
-        version=$(LC_ALL=C apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: //p')
+        # A name that apt does not know is an expression to it, and python3.14 fits postgresql-plpython3-14.
+        version=$(LC_ALL=C apt-cache policy "$package" 2>/dev/null | sed -n "1{/^$package:\$/!q}; s/^ *Candidate: //p")
         [[ -n $version && $version != '(none)' ]] || continue
         dpkg --compare-versions "$version" ge 3.11~ || continue
-        apt_install "$package" "$package-venv" "$package-dev"
+        # All at once: whoever has to run the command with sudo is told of one command.
+        building_packages
+        apt_install "$package" "$package-venv" "$package-dev" "${packages[@]}"
         return
     done
 }
@@ -83,17 +99,22 @@ install_python() {
 install_for_building() {
     local python=$1 packages=() prefix
     prefix=$(basename "$python")
-    "$venv/bin/python" -c 'import pip, prctl' 2>/dev/null && return
-    "$python" -c 'import ensurepip' 2>/dev/null || packages+=("$prefix-venv")
-    "$python" -c 'import os, sys, sysconfig
+    "$venv/bin/python" -I -c 'import pip, prctl' 2>/dev/null && return
+    "$python" -I -c 'import ensurepip' 2>/dev/null || packages+=("$prefix-venv")
+    "$python" -I -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || packages+=("$prefix-dev")
-    command -v gcc >/dev/null || packages+=(gcc)
-    [[ -e /usr/include/stdio.h ]] || packages+=(libc6-dev)
-    [[ -e /usr/include/sys/capability.h ]] || packages+=(libcap-dev)
+    building_packages
     [[ ${#packages[@]} == 0 ]] && return
     command -v apt-get >/dev/null || give_up "Can't build python-prctl: missing what Debian calls ${packages[*]}" \
         "install these with this system's package manager"
     apt_install "${packages[@]}"
+}
+
+# Adds to the caller's `packages` what a C extension needs to be built.
+building_packages() {
+    command -v gcc >/dev/null || packages+=(gcc)
+    [[ -e /usr/include/stdio.h ]] || packages+=(libc6-dev)
+    [[ -e /usr/include/sys/capability.h ]] || packages+=(libcap-dev)
 }
 
 # install_programs PACKAGE:PROGRAM...: installs the packages whose programs are missing. Only where ECIRUN_MUST_RUN=1 is it an
@@ -112,7 +133,10 @@ install_programs() {
 }
 
 apt_lists_exist() { compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; }
-apt_update() { say "apt-get update" && apt_get update; }
+apt_update() {
+    say "apt-get update"
+    apt_get update || say "apt-get update failed; going on with what is known"
+}
 
 apt_install() {
     local command="apt-get install -y --no-install-recommends $*"
@@ -122,19 +146,27 @@ apt_install() {
     # The lists may be older than what the mirror still offers.
     apt_get install -y --no-install-recommends "$@" 2>/dev/null && return
     apt_update
-    apt_get install -y --no-install-recommends "$@" || give_up "Can't install $*: apt-get failed" "see its messages above"
+    # The last of its messages say what is wrong; without a network there is one for each package.
+    apt_get install -y --no-install-recommends "$@" 2>&1 | tail -n 3 >&2 ||
+        give_up "Can't install $*: apt-get failed" "see its messages above; without a network, install these by hand"
 }
 
-# Its progress is of no interest, its errors are. Descriptor 9 is the lock, which no service started by a package may keep.
-apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >/dev/null 9<&-; }
+# Its progress is of no interest, its errors are. Another apt-get at work, such as a fresh machine's first upgrade, is waited
+# for. Descriptor 9 is the lock, which no service started by a package may keep.
+apt_get() {
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 "$@" >/dev/null 9<&-
+}
 
+# Its last step makes the .pth file: an environment without it was left half made.
 create_venv() {
-    "$venv/bin/python" -c 'import pip' 2>/dev/null && return
+    local site
+    compgen -G "$(printf %q "$venv")/lib/python3.*/site-packages/ecirun-checkout.pth" >/dev/null &&
+        "$venv/bin/python" -I -c 'import pip' 2>/dev/null && return
     say "creating $venv with $1"
-    "$1" -m venv --clear "$venv" 9<&- || give_up "Can't create $venv: python -m venv failed" "see its messages above"
+    "$1" -I -m venv --clear "$venv" 2>&1 9<&- | tail -n 3 >&2 ||
+        give_up "Can't create $venv: python -m venv failed" "see its messages above"
     # Makes the checkout importable, by a path that stays right when the checkout moves. PYTHONPATH would do it too,
     # but every process that ecirun starts would inherit it.
-    local site
     for site in "$venv"/lib/python3.*/site-packages; do
         echo ../../../.. >"$site/ecirun-checkout.pth"
     done
@@ -144,15 +176,15 @@ install_dependencies() {
     local wanted project
     # Read once and stamped as read: an edit of pyproject.toml meanwhile is found next time.
     IFS= read -r -d '' project <"$checkout/pyproject.toml" || :
-    mapfile -t wanted < <("$venv/bin/python" -c '
+    mapfile -t wanted < <("$venv/bin/python" -I -c '
 import sys, tomllib
 project = tomllib.loads(sys.argv[1])["project"]
 print(*project["dependencies"], *project["optional-dependencies"].get(sys.argv[2], []), sep="\n")' "$project" "$1")
     [[ ${#wanted[@]} != 0 ]] || give_up "Can't read the dependencies in $checkout/pyproject.toml"
     say "installing ${wanted[*]}"
-    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
-        "$venv/bin/python" -m pip --quiet install --no-input --prefer-binary "${wanted[@]}" 9<&- ||
-        give_up "Can't install ecirun's dependencies: pip failed" "see its messages above"
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_USER=0 \
+        "$venv/bin/python" -I -m pip -qq install --retries 2 --no-input --prefer-binary "${wanted[@]}" 9<&- ||
+        give_up "Can't install ecirun's dependencies: pip failed" "see its messages above; it needs a network this once"
     local stamp
     stamp=$venv/.ready${1:+-$1}
     printf '%s' "$project" >"$stamp.$BASHPID"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from host import host_snapshot
+from handmade import Images
+from host import adopt_orphans, host_snapshot, program_hashes
 from running import Result, pod_yaml, run_ecirun
 
 MUST_RUN = os.environ.get("ECIRUN_MUST_RUN") == "1"
@@ -24,6 +26,11 @@ def cannot_sandbox() -> str:
     if pid == 0:
         os._exit(0 if ctypes.CDLL(None).unshare(CLONE_NEWNS) == 0 else 1)
     return "" if os.waitpid(pid, 0)[1] == 0 else "no CAP_SYS_ADMIN"
+
+
+def pytest_configure() -> None:
+    """Processes that tests orphan stay where the host snapshot finds them."""
+    adopt_orphans()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,9 +64,33 @@ def in_pod(ecirun: Callable[..., Result], pod_file: Callable[..., str]) -> Calla
     """Runs a shell command in a minimal pod: `in_pod("id", container="…", options=["--network", "none"])`."""
 
     def run(command: str, *, options: tuple[str, ...] = (), **parts: str) -> Result:
-        return ecirun("run", "-q", *options, pod_file(**parts), "--", "sh", "-c", command)
+        return ecirun("run", "--quiet", *options, pod_file(**parts), "--", "sh", "-c", command)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
+    """A store for images that a test makes."""
+    return Images(tmp_path_factory.mktemp("images") / "store")
+
+
+@pytest.fixture
+def in_image(ecirun: Callable[..., Result], pod_file: Callable[..., str], images: Images) -> Callable[..., Result]:
+    """Runs a command in an image of that store: `in_image("name", ["id"], pod="…", options=["--network", "none"])`."""
+
+    def run(image: str, command: list[str], *, options: tuple[str, ...] = (), **parts: str) -> Result:
+        return ecirun("run", "--quiet", "--store", str(images.store), *options, pod_file(image=image, **parts), "--", *command)
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs_stay_as_they_are() -> Iterator[None]:
+    """The host's Python, shell and busybox, by their content, before and after all tests."""
+    before = program_hashes()
+    yield
+    assert program_hashes() == before
 
 
 @pytest.fixture(autouse=True)
@@ -70,4 +101,8 @@ def host_stays_as_it_is(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     before = host_snapshot()
     yield
-    assert host_snapshot() == before
+    deadline = time.monotonic() + 5
+    # A process that was killed, or an interface whose namespace is gone, may need a moment.
+    while (after := host_snapshot()) != before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert after == before

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PROGRAM = [sys.executable, "-P", str(CHECKOUT / "ecirun" / "__main__.py")]
+PROGRAM = [sys.executable, "-I", str(CHECKOUT / "ecirun" / "__main__.py")]
 
 
 class Result(NamedTuple):
@@ -21,7 +21,13 @@ class Result(NamedTuple):
     stderr: str
 
 
-def run_ecirun(*arguments: str, input: str | None = None, env: Mapping[str, str] | None = None, timeout: float = 60) -> Result:
+def run_ecirun(
+    *arguments: str,
+    input: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 60,
+) -> Result:
     """Runs ecirun with the arguments, and nothing on standard input unless `input` is given."""
     done = subprocess.run(
         [*PROGRAM, *arguments],
@@ -30,17 +36,18 @@ def run_ecirun(*arguments: str, input: str | None = None, env: Mapping[str, str]
         capture_output=True,
         text=True,
         env={**os.environ, **(env or {})},
+        cwd=cwd,
         timeout=timeout,
     )
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def pod_yaml(*, container: str = "", pod: str = "", name: str = "test") -> str:
+def pod_yaml(*, container: str = "", pod: str = "", name: str = "test", image: str = "busybox") -> str:
     """A minimal pod with more lines in its container (indented by 4) or its spec (indented by 2)."""
     return (
         f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\nspec:\n"
         + _indented(pod, 2)
-        + "  containers:\n  - name: main\n    image: busybox\n"
+        + f"  containers:\n  - name: main\n    image: {image}\n"
         + _indented(container, 4)
     )
 

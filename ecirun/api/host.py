@@ -1,4 +1,4 @@
-"""Whether pods can run here, and why not."""
+"""What this host is, as far as pods are concerned, whether they can run here, and why not."""
 
 from __future__ import annotations
 
@@ -36,3 +36,11 @@ def explaining() -> Iterator[None]:
 
             raise reason() or error from None
         raise
+
+
+def memory() -> int | None:
+    """This host's memory in bytes."""
+    import psutil
+
+    total: int = psutil.virtual_memory().total
+    return total

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
-from collections.abc import Callable
+import weakref
+from typing import Protocol
 
+from ecirun.api import forks
+from ecirun.api.line import Line
+from ecirun.errors import LaunchFailed
 from ecirun.plan.model import Groundwork
 from ecirun.runtime.launching import Launcher, Sandbox
 
@@ -23,12 +26,16 @@ MOST_IDLE = 8  # sandboxes in all, of which those of many threads' pods are kept
 class SharedLauncher:
     """A launcher that several threads use."""
 
-    def __init__(self, *, shared: bool) -> None:
-        self.launcher = Launcher(shared=shared)
-        self.fault = self.launcher.fault
-        self._lock = threading.Lock()
+    def __init__(self, *, detached: bool) -> None:
+        self.detached = detached
+        self.outlived = False  # whether pods of it go on when this process has ended
+        self._launcher = Launcher(shared=detached)
+        self.fault = self._launcher.fault
+        self._lock = forks.lock()
+        self._worked = False
         self._ahead = 1
         self._idle: list[Sandbox] = []
+        forks.keep(self)
 
     @property
     def ready(self) -> bool:
@@ -41,43 +48,64 @@ class SharedLauncher:
             for index, sandbox in enumerate(self._idle):
                 if sandbox.groundwork == groundwork:
                     return self._idle.pop(index)
-            if self.launcher.asked == 0 and self.launcher.end is not None:
-                self._ahead = min(self._ahead + 1, MOST_AHEAD)  # somebody else took what was ahead
-            sandbox = self.launcher.take(groundwork)
-            while self.launcher.asked < self._ahead:
-                self.launcher.ask(groundwork)
+            try:
+                sandbox = self._take(groundwork)
+            except LaunchFailed:
+                if not self._worked:
+                    raise
+                # Somebody has killed it, and may not do so again.
+                self._launcher.close()
+                self._launcher = Launcher(shared=self.detached)
+                sandbox = self._take(groundwork)
+            self._worked = True
+            forks.keep(sandbox)
             return sandbox
 
-    def give_back(self, sandbox: Sandbox) -> None:
-        """A supervisor that is free again."""
-        with self._lock:
-            if self.launcher.end is not None and len(self._idle) + self.launcher.asked < MOST_IDLE:
-                self._idle.append(sandbox)
-            else:
-                sandbox.end.close()
+    def _take(self, groundwork: Groundwork) -> Sandbox:
+        if self._launcher.asked == 0 and self._worked:
+            self._ahead = min(self._ahead + 1, MOST_AHEAD)  # somebody else took what was ahead
+        sandbox = self._launcher.take(groundwork)
+        while self._launcher.asked < self._ahead:
+            self._launcher.ask(groundwork)
+        return sandbox
 
-    def close(self, *, wait: bool = True) -> None:
-        """Let it end."""
+    def give_back(self, line: Line, groundwork: Groundwork) -> None:
+        """Take over the line to a supervisor that is free again."""
         with self._lock:
-            self._close_idle()
-            self.launcher.close(wait=wait)
+            sandbox = Sandbox(line.hand_over(), groundwork)
+            if self._launcher.end is None or len(self._idle) + self._launcher.asked >= MOST_IDLE:
+                sandbox.end.close()
+                return
+            forks.keep(sandbox)
+            self._idle.append(sandbox)
+
+    def close(self) -> None:
+        """Let it end, and wait for that unless pods of it go on."""
+        with self._lock:
+            for sandbox in self._idle:
+                sandbox.end.close()
+            self._idle = []
+            self._launcher.close(wait=not self.outlived)
 
     def forget(self) -> None:
         """In a forked child: it is the parent's."""
-        self._close_idle()
-        if self.launcher.end is not None:
-            self.launcher.end.close()
-            self.launcher.end = None
-
-    def _close_idle(self) -> None:
-        for sandbox in self._idle:
-            sandbox.end.close()
         self._idle = []
+        self._launcher.forget()
+        _launchers.clear()
+        _pods.clear()
+
+
+class Closes(Protocol):
+    """A pod of this process."""
+
+    def close(self) -> None:
+        """End it, and wait for that."""
+        ...
 
 
 _launchers: dict[bool, SharedLauncher] = {}
-_lock = threading.Lock()
-_on_fork: list[Callable[[], None]] = []
+_lock = forks.lock()
+_pods: weakref.WeakSet[Closes] = weakref.WeakSet()
 
 
 def launcher(*, detached: bool) -> SharedLauncher:
@@ -85,45 +113,35 @@ def launcher(*, detached: bool) -> SharedLauncher:
     with _lock:
         if detached not in _launchers:
             if not _launchers:
-                _clean_up_lost_pods()
+                clean_up_lost_pods()
+                # A forked child may have registered it for its parent already; nothing is closed twice.
+                atexit.unregister(_close_all)
                 atexit.register(_close_all)
-            _launchers[detached] = SharedLauncher(shared=detached)
+            _launchers[detached] = SharedLauncher(detached=detached)
         return _launchers[detached]
 
 
-def on_fork(callback: Callable[[], None]) -> None:
-    """Call back in processes that are forked from this one."""
-    _on_fork.append(callback)
+def ends_with_this_process(pod: Closes) -> None:
+    """Have the pod closed when this process ends."""
+    _pods.add(pod)
 
 
-def _clean_up_lost_pods() -> None:
-    import warnings
-
+def clean_up_lost_pods() -> None:
+    """Clean up after pods whose supervisor was killed, and say so."""
+    from ecirun.api.saying import say
     from ecirun.runtime import lost
 
     if os.geteuid() == 0:
-        lost.clean_up_lost_pods(lambda text: warnings.warn(f"ecirun: {text}", stacklevel=4))
+        lost.clean_up_lost_pods(say)
 
 
 def _close_all() -> None:
     from ecirun.runtime import state
 
+    for pod in list(_pods):
+        pod.close()
     for one in _launchers.values():
         one.close()
     if _launchers:
         _launchers.clear()
         state.remove_if_empty()
-
-
-def _forget() -> None:
-    """In a forked child: the parent's launchers and pods are the parent's. Threads that are gone may have held locks."""
-    global _lock
-    for one in _launchers.values():
-        one.forget()
-    _launchers.clear()
-    _lock = threading.Lock()
-    for callback in _on_fork:
-        callback()
-
-
-os.register_at_fork(after_in_child=_forget)

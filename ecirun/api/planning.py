@@ -48,7 +48,7 @@ def plan_pod(
         claims=claims,
         host_dns=_host_dns(),
     )
-    return build_plan(pod, policy, facts, options)
+    return build_plan(pod, policy, facts, options._replace(lenient=not must_run))
 
 
 def _wanted_images(pod: Pod) -> dict[tuple[str, str | None], None]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ecirun.errors import SpecUnreadable
+from ecirun.api.saying import say
+from ecirun.api.words import choice
+from ecirun.errors import PodRefused, SpecUnreadable
+from ecirun.report.text import finding_text
 from ecirun.spec import Reading, stream_pods
 from ecirun.spec.finding import Finding
 from ecirun.spec.findings import Validate
@@ -28,11 +31,15 @@ class Pod:
 
     `name`, `namespace` and `kind` (of the object that holds it: Pod, Deployment, …), `file` and `line` where it begins,
     `findings` of the Kubernetes API's own rules, `spec` the typed pod (None when there are too many mistakes in it for that),
-    `objects` the ConfigMaps and Secrets that stand beside it.
+    `objects` the ConfigMaps and Secrets that stand beside it, by kind, namespace and name.
+
+    >>> pod = ecirun.load("example:sysctl")[0]
+    >>> pod.kind, pod.name, pod.spec.containers[0].name
+    ('Pod', 'sysctl-example', 'busybox')
     """
 
     def __init__(self, reading: Reading, objects: Objects) -> None:
-        self._reading = reading
+        self.reading = reading
         self.objects = objects
         self.name = reading.name or (reading.pod.name if reading.pod else "")
         self.namespace = reading.pod.namespace if reading.pod else "default"
@@ -45,33 +52,49 @@ class Pod:
     def __repr__(self) -> str:
         return f"<ecirun.Pod {self.namespace}/{self.name} from {self.file}:{self.line}>"
 
+    def beside(self, sources: Iterable[Source]) -> Pod:
+        """The same pod with the ConfigMaps and Secrets of further sources. Raises SpecUnreadable or PodRefused for these.
+
+        >>> config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"colour": "red"}}
+        >>> ecirun.load("example:network")[0].beside([config]).objects
+        {('ConfigMap', 'default', 'c'): {'colour': b'red'}}
+        """
+        objects = dict(self.objects)
+        for source in sources:
+            _learn_all(source, objects)
+        return Pod(self.reading, objects)
+
 
 def load(source: Source, *, beside: Iterable[Source] = (), validate: Validate = "strict") -> list[Pod]:
     """The pods of a file (or `example:NAME`), or of an object given as a dict, with its ConfigMaps and Secrets.
 
-    `beside` are further files or dicts with ConfigMaps and Secrets. Raises SpecUnreadable when there is no pod in it; what is
-    wrong with a pod is in its findings.
+    `beside` are further files or dicts with ConfigMaps and Secrets; `validate` is what an unknown, misplaced or repeated field
+    is: an error ("strict"), a warning ("warn") or nothing ("ignore"). Raises SpecUnreadable when there is no pod in it, and
+    PodRefused for a ConfigMap or Secret that the API would not take; what is wrong with a pod is in its findings.
 
-    >>> [pod.name for pod in load("example:sysctl")]
+    >>> [pod.name for pod in ecirun.load("example:sysctl")]
     ['sysctl-example']
     """
-    objects: Objects = {}
-    with _open(source)[0] as stream:
-        readings = list(stream_pods(stream, _shown(source), validate=validate, on_other=_learner(objects)))
-    for other in beside:
-        _learn_all(other, objects)
-    return [Pod(reading, objects) for reading in readings]
+    __tracebackhide__ = True
+    with _open(source) as stream:
+        pods = _read(stream, _shown(source), validate)
+    return [pod.beside(beside) for pod in pods] if beside else pods
 
 
 def loads(text: str | bytes, *, name: str = "<text>", validate: Validate = "strict") -> list[Pod]:
-    """The pods of YAML or JSON text; `name` is what findings call it. Raises SpecUnreadable.
+    """The pods of YAML or JSON text; `name` is what findings call it. The rest is as for `load`.
 
-    >>> loads("{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: c, image: busybox}]}}")
+    >>> ecirun.loads("{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: c, image: busybox}]}}")
     [<ecirun.Pod default/a from <text>:1>]
     """
+    __tracebackhide__ = True
+    return _read(io.BytesIO(text.encode() if isinstance(text, str) else text), name, validate)
+
+
+def _read(stream: BinaryIO, name: str, validate: Validate) -> list[Pod]:
+    choice("validate", validate, ("strict", "warn", "ignore"))
     objects: Objects = {}
-    data = text.encode() if isinstance(text, str) else text
-    readings = list(stream_pods(io.BytesIO(data), name, validate=validate, on_other=_learner(objects)))
+    readings = list(stream_pods(stream, name, validate=validate, on_other=_learner(objects)))
     return [Pod(reading, objects) for reading in readings]
 
 
@@ -91,7 +114,7 @@ def pod(
 
     `capabilities` are added and `drop` dropped; the security contexts hold more fields, in Kubernetes' spelling.
 
-    >>> pod(capabilities=["NET_ADMIN"])["spec"]["containers"][0]["securityContext"]
+    >>> ecirun.pod(capabilities=["NET_ADMIN"])["spec"]["containers"][0]["securityContext"]
     {'capabilities': {'add': ['NET_ADMIN']}}
     """
     granted = {key: list(value) for key, value in (("add", capabilities), ("drop", drop)) if value}
@@ -112,52 +135,89 @@ def pod(
 
 def one_pod(source: Source | Pod, *, beside: Iterable[Source] = ()) -> Pod:
     """The first pod of a source. A file that many tests name is read once, as long as it stays the same."""
-    if isinstance(source, Pod):
-        return source
-    if isinstance(source, Mapping) or beside or os.fspath(source).startswith(EXAMPLE):
-        return load(source, beside=beside)[0]
+    __tracebackhide__ = True
+    pod = source if isinstance(source, Pod) else _first(source)
+    return pod.beside(beside) if beside else pod
+
+
+def _first(source: Source) -> Pod:
+    if isinstance(source, Mapping) or _shown(source).startswith(EXAMPLE):
+        return _first_of(load(source))
     try:
         status = os.stat(source)
     except (OSError, ValueError):
-        return load(source)[0]
-    return _first_of_file(os.fspath(source), (status.st_ino, status.st_mtime_ns, status.st_size))
+        return _first_of(load(source))
+    return _first_of_file(os.fspath(source), (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size))
 
 
 @lru_cache(maxsize=64)
-def _first_of_file(name: str, _stamp: tuple[int, int, int]) -> Pod:
-    return load(name)[0]
+def _first_of_file(name: str, _stamp: tuple[int, ...]) -> Pod:
+    return _first_of(load(name))
+
+
+def _first_of(pods: list[Pod]) -> Pod:
+    first, *others = pods
+    if others:
+        names = ", ".join(f'"{other.name}"' for other in others)
+        say(f'of {len(pods)} pods in {first.file} only the first, "{first.name}", is taken; not: {names}')
+    return first
 
 
 def _shown(source: Source) -> str:
-    return "<dict>" if isinstance(source, Mapping) else os.fspath(source)
+    if isinstance(source, Mapping):
+        return "<dict>"
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"a pod is a file, example:NAME, a dict or one of what ecirun.load gives, not {type(source).__name__}")
+    return os.fspath(source)
 
 
-def _open(source: Source) -> tuple[BinaryIO, str]:
+def _open(source: Source) -> BinaryIO:
     name = _shown(source)
     if isinstance(source, Mapping):
-        return io.BytesIO(json.dumps(source).encode()), name
+        return io.BytesIO(_as_json(source))
     if name.startswith(EXAMPLE):
         from ecirun.examples import example
 
-        return io.BytesIO(example(name.removeprefix(EXAMPLE))), name
+        return io.BytesIO(example(name.removeprefix(EXAMPLE)))
     try:
-        return open(name, "rb"), name
+        return open(name, "rb")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the name has a NUL"
-        raise SpecUnreadable(f"Can't read {name}: {reason}", where=name, hint="give a file, example:NAME, or a dict") from None
+        hint = "give text to ecirun.loads" if "\n" in name else "give a file, example:NAME, or a dict"
+        raise SpecUnreadable(f"Can't read {name}: {reason}", where=name, hint=hint) from None
 
 
-def _learner(objects: Objects) -> Any:
+def _as_json(source: Mapping[str, Any]) -> bytes:
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise TypeError(f"it has a {type(value).__name__}")
+
+    try:
+        return json.dumps(source, default=plain, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SpecUnreadable(
+            f"Can't read the dict: {error}", where="<dict>", hint="use dicts, lists, str, numbers, bool and None"
+        ) from None
+
+
+def _learner(objects: Objects) -> Callable[[MapNode], None]:
     def learn(node: MapNode) -> None:
         from ecirun.spec.companion import read_companion
 
         companion = read_companion(node)
         if companion is None:
             return
-        errors = [finding for finding in companion.findings if finding.severity == "error"]
-        if errors:
-            where = errors[0].mark
-            raise SpecUnreadable(f"Can't use {companion.kind} {companion.name}: {errors[0].message}", where=str(where))
+        texts = [finding_text(finding) for finding in companion.findings]
+        if any(finding.severity == "error" for finding in companion.findings):
+            raise PodRefused(
+                f"Can't use {companion.kind} {companion.name}: it is refused by the Kubernetes API's own rules\n"
+                + "\n".join(texts),
+                hint="correct what is said above; nothing was started",
+                findings=companion.findings,
+            )
+        for text in texts:
+            say(text)
         objects[companion.kind, companion.namespace, companion.name] = dict(companion.data)
 
     return learn
@@ -167,7 +227,6 @@ def _learn_all(source: Source, objects: Objects) -> None:
     from ecirun.spec.read import stream_objects
 
     learn = _learner(objects)
-    stream, shown = _open(source)
-    with stream:
-        for node in stream_objects(stream, shown):
+    with _open(source) as stream:
+        for node in stream_objects(stream, _shown(source)):
             learn(node)

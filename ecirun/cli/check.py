@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from ecirun.api.bench import Bench
 from ecirun.cli import options as shared
-from ecirun.cli.judging import Bench, bench_of, judged
+from ecirun.cli.judging import bench_of, judged
 from ecirun.cli.outputs import FORMATS, OutputFile, open_outputs
 from ecirun.cli.progress import Progress
 from ecirun.cli.sources import Source, sources

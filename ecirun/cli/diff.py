@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import click
 
+from ecirun.api.bench import Bench
 from ecirun.api.planning import image_facts
 from ecirun.cli import options as shared
-from ecirun.cli.judging import Bench, bench_of, judged
+from ecirun.cli.judging import bench_of, judged
 from ecirun.errors import UsageError
 from ecirun.image.store import default_store, find_image
 from ecirun.plan.effective import Entry, effective_context, pod_context

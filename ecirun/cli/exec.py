@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from ecirun.cli import options as shared
-from ecirun.cli.pod_name import ContainerName, PodName
+from ecirun.cli.pod_name import ContainerName, PodName, container_named
 from ecirun.errors import UsageError
-from ecirun.runtime import control
+from ecirun.runtime import control, lost
 
 
 @click.command("exec")
@@ -26,10 +26,10 @@ def command(context: click.Context, pod: str, container: str, stdin: bool, tty: 
     tail = context.obj.tail if context.obj else None
     if not tail:
         raise UsageError("Can't execute nothing: no command stands after --", hint=f"write: ecirun exec {pod} -- COMMAND")
+    lost.clean_up_lost_pods(shared.warner(quiet=quiet))
     record = control.find(pod)
-    apps = [entry["name"] for entry in record.state.get("containers", ()) if entry["role"] == "app"]
-    if not container and len(apps) > 1:
-        shared.speaker(quiet=quiet)(f'defaulted container "{apps[0]}" out of: {", ".join(apps)}')
     end = control.connect(pod)
+    if record.state:
+        container = container_named(record, container, shared.speaker(quiet=quiet))
     request = {"container": container, "argv": list(tail), "terminal": tty}
     return control.ForegroundExec(end, request, stdin=stdin).run().exit_code

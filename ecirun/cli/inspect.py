@@ -6,15 +6,17 @@ import json
 
 import click
 
+from ecirun.cli import options as shared
 from ecirun.cli.pod_name import PodName
 from ecirun.report.pods import Listed, inspect_json
-from ecirun.runtime import control, state
+from ecirun.runtime import control, lost, state
 
 
 @click.command("inspect")
 @click.argument("pod", metavar="POD", type=PodName())
 def command(pod: str) -> int:
     """Show the pod POD as JSON: its status as the Kubernetes API has it, and under `ecirun` its plan."""
+    lost.clean_up_lost_pods(shared.warner())
     record = control.find(pod)
     try:
         with open(f"{state.STATE}/{pod}/plan.json", encoding="utf-8") as file:

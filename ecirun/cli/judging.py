@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
+from ecirun.api.bench import Bench, bench_for, judge_reading, who_refuses
 from ecirun.cli.sources import STDIN, open_spec
 from ecirun.errors import PodRefused, UsageError
-from ecirun.policy.judge import Options, judge
 from ecirun.policy.load import Policy
 from ecirun.report.text import finding_text, refusal_text
-from ecirun.report.verdict import Verdict, verdict_of
+from ecirun.report.verdict import Verdict
 from ecirun.spec import Reading, stream_pods
-from ecirun.spec.finding import Finding
-from ecirun.spec.findings import Validate
 from ecirun.spec.pod import Pod
 from ecirun.spec.yaml_tree import MapNode
 
 
-class Bench(NamedTuple):
-    """Who judges, and how strictly. `gates` is None when admission was not asked for; `ignore` heeds ecirun/ignore."""
-
-    policy: Policy
-    options: Options
-    validate: Validate
-    gates: Any = None  # ecirun.policy.admission.load.Gates, which is imported only when it is asked for
-    ignore: bool = False
-
-
 def bench_of(given: Mapping[str, Any], policy: Policy, *, ignore: bool = False) -> Bench:
     """The bench that the options ask for. Raises PolicyUnreadable or UsageError."""
-    options = Options(given["unsupported"], given["writable_root"], _host_memory)
-    gates = None
-    if given.get("admission") or given.get("allowed_unsafe_sysctls"):
-        from ecirun.policy.admission.load import load_gates
-
-        patterns = [part for text in given.get("allowed_unsafe_sysctls", ()) for part in text.split(",") if part]
-        gates = load_gates(given.get("admission", ()), patterns)
-    return Bench(policy, options, given["validate"], gates, ignore)
+    return bench_for(
+        policy,
+        unsupported=given["unsupported"],
+        writable_root=given["writable_root"],
+        validate=given["validate"],
+        admission=given.get("admission", ()),
+        allowed_unsafe_sysctls=given.get("allowed_unsafe_sysctls", ()),
+        ignore=ignore,
+    )
 
 
 def judged(
@@ -63,31 +52,7 @@ def judged(
 
     with stream:
         for reading in stream_pods(stream, file, validate=bench.validate, strangers=among_others, on_other=see):
-            yield _judged(reading, bench)
-
-
-def _judged(reading: Reading, bench: Bench) -> tuple[Reading, Verdict]:
-    findings: list[Finding] = list(reading.findings)
-    gate = refusal = ""
-    if bench.gates is not None:
-        from ecirun.policy.admission.stage import admit
-
-        admission = admit(reading, bench.gates.all)
-        reading, gate, refusal = admission.reading, admission.refused_by, admission.refusal
-        findings += admission.findings
-    if reading.pod is not None:
-        findings += judge(reading.pod, bench.policy, bench.options)
-    if bench.ignore and reading.pod is not None and _asks_to_ignore(reading):
-        from ecirun.policy.ignore import ignore
-
-        findings = ignore(findings, reading, bench.policy)
-    return reading, verdict_of(reading, findings, gate, refusal)
-
-
-def _asks_to_ignore(reading: Reading) -> bool:
-    key = "ecirun/ignore"
-    holders = (reading.values.get("metadata", {}), reading.template.get("metadata", {}))
-    return any(key in metadata.get("annotations", ()) for metadata in holders)
+            yield judge_reading(reading, bench)
 
 
 def _learn_namespace(node: MapNode, bench: Bench) -> None:
@@ -129,20 +94,11 @@ def admitted_pod(
     say_findings(verdict, quiet=not say_warnings)
     what = f'pod "{verdict.name}"' if verdict.name else "the pod"
     if verdict.stage is not None or reading.pod is None:
-        how = {"policy": f"by {bench.policy.name}", "admission": f"at admission by {verdict.gate}"}.get(
-            verdict.stage or "", "by the Kubernetes API's own rules"
-        )
-        raise PodRefused(f"Can't run {what}: it is refused {how}", hint="correct what is said above; nothing was started")
+        who = who_refuses(verdict, bench)
+        raise PodRefused(f"Can't run {what}: it is refused {who}", hint="correct what is said above; nothing was started")
     if others and say_warnings:
         names = ", ".join(f'"{other.name}"' for other, _verdict in others)
         click.echo(
             f'ecirun: warning: of {len(others) + 1} pods only the first, "{reading.name}", is taken; not: {names}', err=True
         )
     return reading.pod
-
-
-def _host_memory() -> int | None:
-    import psutil
-
-    total: int = psutil.virtual_memory().total
-    return total

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import calendar
 import os
 import re
 import sys
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
 import click
 
+from ecirun.cli import options as shared
 from ecirun.cli.pod_name import ContainerName, PodName, container_named
 from ecirun.errors import EcirunError, UsageError
-from ecirun.runtime import control, log_reader, state
+from ecirun.runtime import control, log_reader, lost, state
 from ecirun.runtime.log_reader import Entry
 
 INTERVAL = 0.1  # seconds between two looks at a log that is followed
+DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
@@ -30,36 +32,35 @@ UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 @click.option("--timestamps", is_flag=True, help="Put the moment before each line.")
 def command(**given: Any) -> int:
     """Show what a container of the pod POD has written: its standard output on stdout, its standard error on stderr."""
+    lost.clean_up_lost_pods(shared.warner())
     record = control.find(given["pod"])
     if record.state and not record.state.get("detached") and not record.state.get("captured"):
         raise EcirunError(
             f'Can\'t show logs of pod "{record.name}": its output goes to the command that runs it',
             hint="run it with -d to have logs",
         )
-    container = container_named(record, given["container"])
+    container = container_named(record, given["container"], shared.speaker(quiet=False))
     path = f"{state.STATE}/{record.name}/log/{container}.log"
     if given["previous"]:
         path = path.removesuffix(".log") + ".previous.log"
         if not os.path.exists(path):
             raise EcirunError(f'previous terminated container "{container}" in pod "{record.name}" not found')
-    follower = log_reader.Follower(path) if given["follow"] else None
     since = _moment(given["since"])
-    entries = [entry for entry in log_reader.read_all(path) if entry.moment >= since]
-    if given["tail"] >= 0:
-        entries = log_reader.last_lines(entries, given["tail"])
-    printer = _Printer(timestamps=given["timestamps"])
-    for entry in entries:
-        printer.show(entry)
-    if follower:
-        _follow(record.name, container, follower, printer)
+    with log_reader.Follower(path) as follower:
+        entries: Iterable[Entry] = (entry for entry in follower.new() if entry.moment >= since)
+        if given["tail"] >= 0:
+            entries = log_reader.last_lines(entries, given["tail"])
+        printer = _Printer(timestamps=given["timestamps"])
+        printer.show(entries)
+        if given["follow"] and not given["previous"]:
+            _follow(record.name, container, follower, printer)
     return 0
 
 
 def _follow(pod: str, container: str, follower: log_reader.Follower, printer: _Printer) -> None:
     while True:
         ended = _has_ended(pod, container)
-        for entry in follower.new():
-            printer.show(entry)
+        printer.show(follower.new())
         if ended:
             return
         time.sleep(INTERVAL)
@@ -80,24 +81,42 @@ class _Printer:
         self.timestamps = timestamps
         self.inside = {"stdout": False, "stderr": False}  # whether the stream's last entry was a part of a line
 
-    def show(self, entry: Entry) -> None:
-        stream = sys.stdout.buffer if entry.stream == "stdout" else sys.stderr.buffer
-        if self.timestamps and not self.inside[entry.stream]:
-            stream.write(entry.moment.encode() + b" ")
-        stream.write(entry.data + (b"\n" if entry.whole else b""))
-        stream.flush()
-        self.inside[entry.stream] = not entry.whole
+    def show(self, entries: Iterable[Entry]) -> None:
+        """Write them all, so that what goes to one terminal comes there in their order."""
+        last = ""
+        for entry in entries:
+            if last and last != entry.stream:
+                self._stream(last).flush()
+            last = entry.stream
+            if self.timestamps and not self.inside[last]:
+                self._stream(last).write(entry.moment.encode() + b" ")
+            self._stream(last).write(entry.data + (b"\n" if entry.whole else b""))
+            self.inside[last] = not entry.whole
+        if last:
+            self._stream(last).flush()
+
+    def _stream(self, name: str) -> BinaryIO:
+        return sys.stdout.buffer if name == "stdout" else sys.stderr.buffer
 
 
 def _moment(text: str) -> str:
     """The moment that `--since` means, in the form that logs have; empty for none. Raises UsageError."""
     if not text:
         return ""
-    if match := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", text):
-        seconds = time.time() - float(match[1]) * UNITS[match[2]]
+    if re.fullmatch(rf"({DURATION.pattern})+", text):
+        seconds = time.time() - sum(float(number) * UNITS[unit] for number, unit in DURATION.findall(text))
     else:
-        try:
-            seconds = calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
-        except ValueError:
-            raise UsageError(f"Can't read the time {text!r}", hint="write 10s, 5m, 1h or 2026-01-31T10:00:00Z") from None
+        seconds = _seconds(text)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(seconds))) + f".{int(seconds % 1 * 10**9):09d}Z"
+
+
+def _seconds(text: str) -> float:
+    from datetime import datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.timestamp()
+    except ValueError:
+        pass
+    raise UsageError(f"Can't read the time {text!r}", hint="write 10s, 1h30m or 2026-01-31T10:00:00Z")

@@ -82,6 +82,12 @@ def speaker(*, quiet: bool) -> Callable[[str], None]:
     return say
 
 
+def warner(*, quiet: bool = False) -> Callable[[str], None]:
+    """A function that says one warning on stderr, or nothing when `quiet`."""
+    say = speaker(quiet=quiet)
+    return lambda text: say(f"warning: {text}")
+
+
 def say_error(error: EcirunError) -> None:
     """An error and its hint on stderr."""
     click.echo(f"ecirun: error: {error.message}", err=True)

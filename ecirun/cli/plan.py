@@ -15,6 +15,7 @@ from ecirun.cli.spec_name import SpecName
 from ecirun.image.progress import SILENT
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
+from ecirun.plan.model import UNKNOWN_YET
 from ecirun.policy.load import load_policy
 from ecirun.report.plan_text import plan_text
 
@@ -56,6 +57,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         sysctls=given["sysctls"],
         writable_root=given["writable_root"],
         terminal=given["tty"],
+        uid=UNKNOWN_YET,
     )
     store = given["store"] or default_store()
     plan = plan_pod(
@@ -68,7 +70,6 @@ def command(context: click.Context, /, **given: Any) -> int:
         must_run=False,
         progress=SILENT,
     )
-    click.echo(
-        json.dumps(plan.as_json(), indent=2) if given["output"] == "json" else plan_text(plan), nl=given["output"] == "json"
-    )
+    text = json.dumps(plan.as_json(), indent=2) + "\n" if given["output"] == "json" else plan_text(plan.without_secrets())
+    click.echo(text, nl=False)
     return 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from ecirun.cli import options as shared
 from ecirun.report.pods import Listed, pods_json, pods_text
-from ecirun.runtime import state
+from ecirun.runtime import lost, state
 
 
 @click.command("ps")
@@ -13,6 +14,7 @@ from ecirun.runtime import state
 @click.option("-q", "--quiet", is_flag=True, help="Names only.")
 def command(output: str, quiet: bool) -> int:
     """List the pods: those that run, and detached ones that have ended and were not removed."""
+    lost.clean_up_lost_pods(shared.warner())
     records = [record for record in (state.read(state.STATE, name) for name in state.names()) if record]
     pods = [Listed(record.name, record.alive, record.state) for record in records]
     if output == "json":

@@ -6,7 +6,7 @@ import click
 
 from ecirun.cli import options as shared
 from ecirun.cli.pod_name import PodName
-from ecirun.errors import EcirunError, NotRunning, PodNotFound
+from ecirun.errors import EcirunError, PodNotFound
 from ecirun.runtime import control, lost, state
 
 
@@ -15,29 +15,26 @@ from ecirun.runtime import control, lost, state
 @click.option("-f", "--force", is_flag=True, help="End a pod that runs, without grace; one that is not there is fine.")
 def command(pods: tuple[str, ...], force: bool) -> int:
     """Remove each POD that has ended, with its state and its logs."""
-    lost.clean_up_lost_pods(lambda text: shared.speaker(quiet=False)(f"warning: {text}"))
+    lost.clean_up_lost_pods(shared.warner())
     for pod in pods:
-        try:
-            record = control.find(pod)
-        except PodNotFound:
-            if force:
-                continue
-            raise
-        if record.alive and not force:
-            raise EcirunError(f'Can\'t remove pod "{pod}": it runs', hint=f"stop it with `ecirun stop {pod}`, or add -f")
-        if record.alive:
-            _kill(pod)
-        state.remove_folder(f"{state.STATE}/{pod}")
-        click.echo(pod)
+        if _remove(pod, force=force):
+            click.echo(pod)
     state.remove_if_empty()
     return 0
 
 
-def _kill(pod: str) -> None:
+def _remove(pod: str, *, force: bool) -> bool:
+    """Whether there was one to remove."""
     try:
-        end = control.connect(pod)
-    except NotRunning:
-        return
-    control.stop(end, 0)
-    # The supervisor's end is the end of its lock, and only then the folder is nobody's.
-    control.until_gone(end)
+        record = control.find(pod)
+    except PodNotFound:
+        if force:
+            return False
+        raise
+    if record.alive and force:
+        control.kill(pod)
+        # A supervisor that was killed has cleaned up nothing.
+        lost.clean_up_lost_pods(lambda _text: None)
+    if not state.remove_pod(state.STATE, pod):
+        raise EcirunError(f'Can\'t remove pod "{pod}": it runs', hint=f"stop it with `ecirun stop {pod}`, or add -f")
+    return True

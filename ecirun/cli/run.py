@@ -166,10 +166,12 @@ def _describe(plan: PodPlan, *, stdin: bool) -> int:
 def _launch(
     reservation: Reservation, plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]
 ) -> int:
-    from ecirun.runtime import lost, privileges
+    from ecirun.runtime import lost, places, privileges
 
     privileges.check_privileges(plan)
-    lost.clean_up_lost_pods(lambda text: say(f"warning: {text}"))
+    lost.clean_up_lost_pods(shared.warner(quiet=given["quiet"]))
+    if plan.scratch:
+        places.sweep_scratch(os.path.dirname(plan.scratch))
     how = client.Options(
         focus=given["container"] or plan.containers[0].name,
         stdin=given["stdin"],

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from ecirun.cli import options as shared
 from ecirun.cli.pod_name import PodName
 from ecirun.report.usage import usage_text
-from ecirun.runtime import control, state
+from ecirun.runtime import control, lost, state
 from ecirun.runtime.usage import Usage, usage_of
 
 INTERVAL = 1.0  # seconds
@@ -23,6 +24,7 @@ CLEAR = "\x1b[H\x1b[2J"  # the terminal: to the upper left corner, and erase
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format.")
 def command(pods: tuple[str, ...], follow: bool, output: str) -> int:
     """Show what the containers of each POD (default: all that run) use: cpu over the last second, memory, processes."""
+    lost.clean_up_lost_pods(shared.warner())
     before = _measure(pods)
     while True:
         time.sleep(INTERVAL)

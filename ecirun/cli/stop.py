@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from ecirun.cli import options as shared
 from ecirun.cli.pod_name import PodName
 from ecirun.errors import NotRunning
-from ecirun.runtime import control
+from ecirun.runtime import control, lost
 
 
 @click.command("stop")
@@ -14,14 +15,13 @@ from ecirun.runtime import control
 @click.option("--grace", type=click.FloatRange(min=0), metavar="SECONDS", help="Instead of the pod's own grace period.")
 def command(pods: tuple[str, ...], grace: float | None) -> int:
     """End each POD: its hooks, its stop signal, and after its grace period the end. One that has ended already is fine."""
+    lost.clean_up_lost_pods(shared.warner())
     for pod in pods:
         control.find(pod)
     for pod in pods:
         try:
-            end = control.connect(pod)
+            control.stop(pod, grace)
         except NotRunning:
             continue
-        control.stop(end, grace)
-        end.close()
         click.echo(pod)
     return 0

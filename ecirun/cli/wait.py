@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import click
 
+from ecirun.cli import options as shared
 from ecirun.cli.pod_name import PodName
 from ecirun.errors import NotRunning
-from ecirun.runtime import control, messages
+from ecirun.runtime import control, lost, messages
 
 
 @click.command("wait")
 @click.argument("pods", metavar="POD...", nargs=-1, required=True, type=PodName())
 def command(pods: tuple[str, ...]) -> int:
     """Wait until each POD has ended, and print its exit code, or `lost` when its supervisor was killed."""
+    lost.clean_up_lost_pods(shared.warner())
     for pod in pods:
         control.find(pod)
     for pod in pods:

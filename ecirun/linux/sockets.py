@@ -15,7 +15,9 @@ Socket = _socket.socket
 SHUT_WR = _socket.SHUT_WR  # for Socket.shutdown: the other end hears no more
 
 LARGEST = 65536
+SHUT_WR, SHUT_RDWR = _socket.SHUT_WR, _socket.SHUT_RDWR
 MOST_DESCRIPTORS = 253  # include/net/scm.h, SCM_MAX_FD
+MORE = b"more"  # a message that only brings descriptors of the next one
 
 _ROOM = _socket.CMSG_SPACE(MOST_DESCRIPTORS * 4)
 _TYPE = _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
@@ -62,10 +64,15 @@ def send(end: Socket, data: bytes, descriptors: tuple[int, ...] = (), *, now: bo
     """Send one message. Raises OSError (BrokenPipeError when the other end is closed, with `now` BlockingIOError when it is
     not read).
     """
-    beside = (
-        [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(descriptors)}i", *descriptors))] if descriptors else []
-    )
-    end.sendmsg([data], beside, _socket.MSG_NOSIGNAL | (_socket.MSG_DONTWAIT if now else 0))
+    flags = _socket.MSG_NOSIGNAL | (_socket.MSG_DONTWAIT if now else 0)
+    while len(descriptors) > MOST_DESCRIPTORS:
+        end.sendmsg([MORE], [_beside(descriptors[:MOST_DESCRIPTORS])], flags)
+        descriptors = descriptors[MOST_DESCRIPTORS:]
+    end.sendmsg([data], [_beside(descriptors)] if descriptors else [], flags)
+
+
+def _beside(descriptors: tuple[int, ...]) -> tuple[int, int, bytes]:
+    return _socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(descriptors)}i", *descriptors)
 
 
 def receive(end: Socket, *, now: bool = False) -> tuple[bytes, tuple[int, ...]]:
@@ -74,11 +81,23 @@ def receive(end: Socket, *, now: bool = False) -> tuple[bytes, tuple[int, ...]]:
     With `now` it raises BlockingIOError when there is none.
     """
     flags = _socket.MSG_CMSG_CLOEXEC | (_socket.MSG_DONTWAIT if now else 0)
-    data, beside, _flags, _sender = end.recvmsg(LARGEST, _ROOM, flags)
     found: tuple[int, ...] = ()
-    for _level, _kind, packed in beside:
-        found += struct.unpack(f"{len(packed) // 4}i", packed)
-    return data, found
+    while True:
+        try:
+            data, beside, _flags, _sender = end.recvmsg(LARGEST, _ROOM, flags)
+        except ConnectionResetError:
+            # The other end was closed with messages of ours unread. That is told once, before what it had still to say.
+            data, beside, _flags, _sender = end.recvmsg(LARGEST, _ROOM, flags)
+        for _level, _kind, packed in beside:
+            found += struct.unpack(f"{len(packed) // 4}i", packed)
+        if data != MORE:
+            return data, found
+
+
+def peer(end: Socket) -> int:
+    """The pid of the process that listened at, or made, the other end (unix(7), SO_PEERCRED); 0 when it cannot be seen."""
+    pid: int = struct.unpack("3i", end.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))[0]
+    return pid
 
 
 def _address(folder: int, name: str) -> str:

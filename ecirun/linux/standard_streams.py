@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 
 
 def open_standard_streams() -> None:
@@ -23,3 +24,7 @@ def open_standard_streams() -> None:
             if null != standard:
                 os.close(null)
             os.set_inheritable(standard, True)
+            # Python has no object for a stream that was closed when it started.
+            name = ("stdin", "stdout", "stderr")[standard]
+            if getattr(sys, name) is None:
+                setattr(sys, name, open(standard, "w" if standard else "r", closefd=False))

@@ -33,7 +33,12 @@ def probe_of(probe: pod_parts.Probe | None, container: Container) -> Probe | Non
 
 def hook_of(handler: Choice | None, container: Container) -> Action | None:
     """The hook. Raises LaunchFailed for what cannot be carried out."""
-    return _action(handler, container, "call a hook of") if handler else None
+    if handler is None:
+        return None
+    if handler.kind == "exec":
+        # Other than that of a probe, the command is executed as it is written.
+        return Action("exec", tuple(handler.options.get("command", ())), is_hook=True)
+    return _action(handler, container, "call a hook of")._replace(is_hook=True)
 
 
 def _action(handler: Choice, container: Container, verb: str) -> Action:
@@ -56,11 +61,7 @@ def _action(handler: Choice, container: Container, verb: str) -> Action:
             path=options.get("path", "/"),
             headers=headers,
         )
-    raise LaunchFailed(
-        f'Can\'t {verb} container "{container.name}": {handler.kind} is not supported',
-        step="probes",
-        hint="use exec, httpGet or tcpSocket",
-    )
+    return Action("grpc", port=options.get("port", 0))  # nothing that is launched has one
 
 
 def _port(port: Any, container: Container, verb: str) -> int:

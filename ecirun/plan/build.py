@@ -11,6 +11,7 @@ from ecirun.plan.facts import Facts
 from ecirun.plan.impossible import refuse_the_impossible
 from ecirun.plan.model import (
     POD_IP,
+    RUNS_ONCE,
     ContainerPlan,
     File,
     Network,
@@ -19,12 +20,14 @@ from ecirun.plan.model import (
     RestartPolicy,
     Role,
     Sysctl,
+    Volume,
 )
 from ecirun.plan.mounts import declared_volumes
 from ecirun.plan.naming import host_name, hosts, resolv_conf
 from ecirun.plan.references import Surroundings
-from ecirun.plan.resources import size_of
+from ecirun.plan.resources import qos_class, size_of
 from ecirun.plan.sysctls import SysctlMode, plan_sysctls
+from ecirun.plan.unsupported import refuse_unsupported
 from ecirun.plan.volumes import plan_volumes
 from ecirun.policy.load import Policy
 from ecirun.spec import names
@@ -35,7 +38,7 @@ class Options(NamedTuple):
     """What the command line chose. `command` replaces the command of `container`; empty container means the first.
 
     `uid` is the pod's, new for each launch; `foreground` is whether somebody waits for the pod's end; `scratch` is the folder
-    of the host for volumes on its disk.
+    of the host for volumes on its disk. `lenient` makes a plan to look at: what is missing is assumed, with a warning.
     """
 
     container: str = ""
@@ -48,6 +51,7 @@ class Options(NamedTuple):
     foreground: bool = True
     uid: str = ""
     scratch: str = ""
+    lenient: bool = False
 
 
 def chosen_container(pod: Pod, name: str) -> Container:
@@ -63,14 +67,17 @@ def build_plan(pod: Pod, policy: Policy, facts: Facts, options: Options) -> PodP
     """The plan of the pod. Raises UsageError, LaunchFailed, ImageBroken or PodRefused for what cannot be planned."""
     if not policy.judges:
         refuse_the_impossible(pod, writes_to_host=options.sysctls == "host")
+    if not options.lenient:
+        refuse_unsupported(pod)
     chosen = chosen_container(pod, options.container)
     name = _name(pod, options)
     hostname = host_name(pod)
     network = network_of(options.network)
     sysctls, warnings = plan_sysctls(pod, facts.sysctls, mode=options.sysctls, network=options.network)
     _refuse_strict(sysctls)
+    restart_policy, restart_origin = restart_policy_of(pod, options)
     size = size_of(pod)
-    around = Surroundings(pod, options.uid, network, size, facts.objects)
+    around = Surroundings(pod, options.uid, network, size, facts.objects, lenient=options.lenient)
     volumes = plan_volumes(pod, around, facts)
     every = (*pod.init_containers, *pod.containers)
     declared = {container.name: declared_volumes(container, facts.images[container.image]) for container in every}
@@ -80,7 +87,7 @@ def build_plan(pod: Pod, policy: Policy, facts: Facts, options: Options) -> PodP
     def planned(container: Container, role: Role) -> ContainerPlan:
         own = ContainerOptions(
             role=role,
-            restart_policy=restart_policy_of(pod, role, options),
+            restart_policy=_restart_policy_for(role, restart_policy),
             command=options.command if container is chosen else None,
             terminal=options.terminal and container is chosen,
             writable_root=options.writable_root,
@@ -104,17 +111,19 @@ def build_plan(pod: Pod, policy: Policy, facts: Facts, options: Options) -> PodP
         init_containers=tuple(planned(container, _role(container)) for container in pod.init_containers),
         containers=tuple(planned(container, "app") for container in pod.containers),
         grace_period_seconds=pod.termination_grace_period_seconds,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *around.warnings),
         uid=options.uid,
         labels=dict(pod.labels),
         annotations=dict(pod.annotations),
-        restart_policy=restart_policy_of(pod, "app", options),
+        restart_policy=restart_policy,
+        restart_origin=restart_origin,
         run_once=chosen.name if options.command is not None else "",
         active_deadline_seconds=pod.active_deadline_seconds,
         subdomain=pod.subdomain or "",
         share_process_namespace=pod.share_process_namespace,
         size=size,
-        scratch=f"{options.scratch}/{name}-{options.uid[:8]}" if any(volume.kind == "directory" for volume in volumes) else "",
+        qos_class=qos_class(pod),
+        scratch=_scratch(name, volumes, options),
     )
 
 
@@ -128,19 +137,24 @@ def _role(container: Container) -> Role:
     return "sidecar" if container.restart_policy == "Always" else "init"
 
 
-def restart_policy_of(pod: Pod, role: Role, options: Options) -> RestartPolicy:
-    """What becomes of a container that ended.
+def restart_policy_of(pod: Pod, options: Options) -> tuple[RestartPolicy, str]:
+    """What becomes of containers that ended, and what decided that.
 
     A command of the user's own runs once. So does a pod in the foreground whose spec does not say anything: Kubernetes would
     take that for Always, but nobody who waits for a command to end means it.
     """
+    if options.command is not None:
+        return "Never", "command line"
+    if pod.restart_policy is not None:
+        policy: RestartPolicy = pod.restart_policy  # type: ignore[assignment]
+        return policy, "spec restartPolicy"
+    return ("Never", RUNS_ONCE) if options.foreground else ("Always", "default")
+
+
+def _restart_policy_for(role: Role, of_pod: RestartPolicy) -> RestartPolicy:
     if role == "sidecar":
         return "Always"
-    unsaid = f"{pod.prefix}spec.restartPolicy" not in pod.marks
-    if options.command is not None or (unsaid and options.foreground):
-        return "Never"
-    policy: RestartPolicy = pod.restart_policy  # type: ignore[assignment]
-    return "OnFailure" if role == "init" and policy == "Always" else policy
+    return "OnFailure" if role == "init" and of_pod == "Always" else of_pod
 
 
 def _name(pod: Pod, options: Options) -> str:
@@ -152,6 +166,13 @@ def _name(pod: Pod, options: Options) -> str:
             hint="choose another --name",
         )
     return options.name or pod.name
+
+
+def _scratch(name: str, volumes: tuple[Volume, ...], options: Options) -> str:
+    """The folder for volumes on the disk, empty where there is none. A pod's name may be as long as a file's: not all of it."""
+    if not options.scratch or not any(volume.kind == "directory" for volume in volumes):
+        return ""
+    return f"{options.scratch}/{name[:200]}-{options.uid[:8]}"
 
 
 def _files(pod: Pod, hostname: str, network: Network, host_dns: str) -> tuple[tuple[File, ...], list[str]]:

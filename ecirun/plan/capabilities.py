@@ -26,6 +26,19 @@ def granted(context: SecurityContext, default: Collection[str]) -> set[str]:
     return (names | add - {"ALL"}) - drop
 
 
+def origin_of(context: SecurityContext, default: Collection[str]) -> str:
+    """How the granted set came about, in words."""
+    names = granted(context, default)
+    if "ALL" in (name.upper() for name in context.capabilities_drop):
+        return "all dropped" + (f", added {_list(names)}" if names else "")
+    added, dropped = names - set(default), set(default) - names
+    return "default set" + (f", added {_list(added)}" if added else "") + (f", dropped {_list(dropped)}" if dropped else "")
+
+
+def _list(names: Collection[str]) -> str:
+    return " ".join(sorted(names, key=NUMBERS.__getitem__))
+
+
 def capability_set(names: Collection[str]) -> CapabilitySet:
     """The names sorted by number, and their mask."""
     ordered = sorted(names, key=NUMBERS.__getitem__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ecirun.errors import LaunchFailed
-from ecirun.plan.environment import Environment, expand
+from ecirun.plan.environment import Environment, expand, mentions
 from ecirun.plan.facts import ImageFacts
 from ecirun.plan.identity import Account
 from ecirun.plan.model import POD_IP, Command
@@ -69,7 +69,16 @@ def command_of(
     if not env.get("HOME"):
         env["HOME"] = (entry.home if entry else "") or "/"
     _refuse_nul(argv, env)
-    return Command(argv, origin, env, working_directory(container, image), terminal, own.secret)
+    cwd = working_directory(container, image)
+    secret = () if replaced_by is not None or not own.secret else _secret_words(container, argv, own)
+    return Command(argv, origin, env, cwd, terminal, own.secret, secret)
+
+
+def _secret_words(container: Container, argv: tuple[str, ...], own: Environment) -> tuple[int, ...]:
+    """Which words of argv have a secret in them; those of the spec are its last ones."""
+    written = (*(container.command or ()), *(container.args or ()))
+    first = len(argv) - len(written)
+    return tuple(first + number for number, word in enumerate(written) if mentions(word, own.secret))
 
 
 def working_directory(container: Container, image: ImageFacts) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ecirun.errors import ImageBroken, LaunchFailed, ReferenceMissing
-from ecirun.plan.capabilities import after_exec, granted
+from ecirun.plan.capabilities import after_exec, granted, origin_of
 from ecirun.plan.command import NoCommand, command_of
 from ecirun.plan.environment import environment_of
 from ecirun.plan.facts import ImageFacts
@@ -77,6 +77,7 @@ def plan_container(
         group=group,
         supplementary_groups=supplementary_groups(pod, group, entry, image),
         capabilities=after_exec(granted(context, policy.capabilities_default), user.uid),
+        capabilities_origin=origin_of(context, policy.capabilities_default),
         no_new_privs=context.allow_privilege_escalation is False,
         no_new_privs_origin=("default" if context.allow_privilege_escalation is None else "container allowPrivilegeEscalation"),
         root=root_of(image, mounts, planned.cwd, writable=writable),

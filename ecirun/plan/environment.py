@@ -6,9 +6,10 @@ Service variables are missing: there are no services here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from ecirun.errors import ReferenceMissing
 from ecirun.plan.references import Surroundings
 from ecirun.spec.pod import Choice, Container, EnvVar
 
@@ -49,10 +50,15 @@ def environment_of(container: Container, around: Surroundings) -> Environment:
     values: dict[str, str] = {}
     secret: set[str] = set()
     warnings: list[str] = []
+    what = f'container "{container.name}"'
     for source in container.env_from:
         kind = "ConfigMap" if source.source.kind == "configMapRef" else "Secret"
         options = source.source.options
-        data = around.data(kind, options.get("name", ""), optional=bool(options.get("optional"))) or {}
+        data: Mapping[str, bytes] = {}
+        try:
+            data = around.data(kind, options.get("name", ""), optional=bool(options.get("optional"))) or {}
+        except ReferenceMissing as error:
+            around.assume(what, error)
         skipped = []
         for key in sorted(data):
             name = source.prefix + key
@@ -68,12 +74,16 @@ def environment_of(container: Container, around: Surroundings) -> Environment:
                 f"{kind} {options.get('name', '')}: {', '.join(skipped)} cannot be names of environment variables: not set"
             )
     for variable in container.env:
-        value = _value(variable, container, around, values)
+        value = None
+        try:
+            value = _value(variable, container, around, values)
+        except ReferenceMissing as error:
+            around.assume(what, error)
         if value is None:
             continue
         values[variable.name] = value
         secret.discard(variable.name)
-        if _is_secret(variable.value_from) or (variable.value_from is None and _mentions(variable.value, secret)):
+        if _is_secret(variable.value_from) or (variable.value_from is None and mentions(variable.value, secret)):
             secret.add(variable.name)
     return Environment(values, tuple(name for name in values if name in secret), tuple(warnings))
 
@@ -100,8 +110,6 @@ def _value(variable: EnvVar, container: Container, around: Surroundings, values:
     elif source.kind == "secretKeyRef":
         data = around.value("Secret", source.options)
     else:
-        from ecirun.errors import ReferenceMissing
-
         raise ReferenceMissing(f"{source.kind} is not supported", hint="use a ConfigMap or a Secret")
     return None if data is None else text_of(data)
 
@@ -115,5 +123,6 @@ def _is_secret(source: Choice | None) -> bool:
     return source is not None and source.kind == "secretKeyRef"
 
 
-def _mentions(text: str, names: set[str]) -> bool:
+def mentions(text: str, names: Collection[str]) -> bool:
+    """Whether the text refers to one of the variables."""
     return any(f"$({name})" in text for name in names)

@@ -80,12 +80,16 @@ def user_of(pod: Pod, container: Container, image: ImageFacts) -> tuple[User, Ac
         entry = next((account for account in known if account.name == name), None)
         if entry is None:
             raise UserUnknown(f"no users found: the image's USER {name!r} is not in its /etc/passwd")
-        return User(entry.uid, entry.name, f"image USER {name}"), entry
+        return User(entry.uid, entry.name, _image_origin(image.user)), entry
     if not 0 <= uid <= MAX_ID:
         raise UserUnknown(f'invalid USER value "{uid}": uid out of range')
     entry = next((account for account in known if account.uid == uid), None)
-    origin = f"image USER {image.user}" if image.user else "default (the image sets no USER)"
+    origin = _image_origin(image.user) if image.user else "default (the image sets no USER)"
     return User(uid, entry.name if entry else "", origin), entry
+
+
+def _image_origin(user: str) -> str:
+    return f"image USER {user}" + (", whose group Kubernetes does not use" if ":" in user else "")
 
 
 def group_of(pod: Pod, container: Container, entry: Account | None) -> Group:

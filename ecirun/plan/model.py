@@ -17,6 +17,8 @@ RestartPolicy = Literal["Always", "OnFailure", "Never"]
 POD_IP = "\0podIP\0"
 
 HIDDEN = "(secret)"
+RUNS_ONCE = "restartPolicy is not set, and in the foreground the pod runs once"
+UNKNOWN_YET = "(known at launch)"
 
 CLUSTER_DOMAIN = "cluster.local"
 # Where pods on the bridge ask for each other's names; see ecirun.runtime.names.
@@ -103,13 +105,14 @@ class Volume(NamedTuple):
 
     `directory` is a new folder on the disk, `memory` a tmpfs, `files` a tmpfs with files that nobody may write, `mapped` a
     folder of the host that the user has mapped, `image` the root of an image, `declared` a VOLUME of an image: a throw-away
-    copy of what the image has at `sub_path`, or where that is empty a new folder of root's. `size` is in bytes: a tmpfs has
-    no more, and with more in a directory the pod is evicted. `gid` is the fsGroup that is to own it, or None; with
-    `owned_once` only where the top of it is not owned so already. `path` is the folder of the host.
+    copy of what the image has at `sub_path`, or where that is empty a new folder of root's; an `unknown` one is in plans to
+    look at only. `size` is in bytes: a tmpfs has no more, and with more in a directory the pod is evicted. `gid` is the
+    fsGroup that is to own it, or None; with `owned_once` only where the top of it is not owned so already. `path` is the
+    folder of the host.
     """
 
     name: str
-    kind: Literal["directory", "memory", "files", "mapped", "image", "declared"]
+    kind: Literal["directory", "memory", "files", "mapped", "image", "declared", "unknown"]
     size: int | None = None
     gid: int | None = None
     owned_once: bool = False
@@ -145,6 +148,12 @@ class Command(NamedTuple):
     cwd: str
     terminal: bool
     secret_env: tuple[str, ...] = ()  # the variables whose values come from Secrets, and are not shown
+    secret_words: tuple[int, ...] = ()  # which words of argv mention such a variable
+
+    @property
+    def shown_argv(self) -> tuple[str, ...]:
+        """argv without secrets."""
+        return tuple(HIDDEN if number in self.secret_words else word for number, word in enumerate(self.argv))
 
 
 class Limits(NamedTuple):
@@ -169,9 +178,9 @@ class Size(NamedTuple):
 
 
 class Action(NamedTuple):
-    """What a probe or a hook does. `host` is empty for the pod itself; `seconds` is for sleep."""
+    """What a probe or hook does. `host` is empty for the pod itself; `seconds` is for sleep; for a hook any answer is fine."""
 
-    kind: Literal["exec", "httpGet", "tcpSocket", "sleep"]
+    kind: Literal["exec", "httpGet", "tcpSocket", "sleep", "grpc"]
     command: tuple[str, ...] = ()
     scheme: str = "HTTP"
     host: str = ""
@@ -179,6 +188,7 @@ class Action(NamedTuple):
     path: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     seconds: int = 0
+    is_hook: bool = False
 
 
 class Probe(NamedTuple):
@@ -213,6 +223,7 @@ class ContainerPlan(NamedTuple):
     group: Group
     supplementary_groups: tuple[Group, ...]
     capabilities: Capabilities
+    capabilities_origin: str
     no_new_privs: bool
     no_new_privs_origin: str
     root: Root
@@ -244,7 +255,12 @@ class ContainerPlan(NamedTuple):
 
 
 class PodPlan(NamedTuple):
-    """A pod, ready to launch."""
+    """A pod, ready to launch.
+
+    >>> plan = ecirun.plan(ecirun.pod(security_context={"runAsUser": 1000}, sysctls={"net.core.somaxconn": "1024"}))
+    >>> plan.containers[0].user.uid, plan.containers[0].capabilities.effective.names, plan.sysctls[0].value
+    (1000, (), '1024')
+    """
 
     policy: str
     name: str
@@ -264,11 +280,13 @@ class PodPlan(NamedTuple):
     labels: dict[str, str] = {}  # noqa: RUF012  (never changed)
     annotations: dict[str, str] = {}  # noqa: RUF012  (never changed)
     restart_policy: RestartPolicy = "Never"
+    restart_origin: str = ""
     run_once: str = ""  # the container with whose end the pod ends; empty for all
     active_deadline_seconds: int | None = None
     share_process_namespace: bool = False
     subdomain: str = ""
     size: Size | None = None
+    qos_class: str = ""
     scratch: str = ""  # the folder of the host in which directory volumes are made
 
     @property
@@ -278,7 +296,26 @@ class PodPlan(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The plan as `plan -o json` prints it."""
-        return {"schema_version": 1, **plain(_without_secrets(self))}
+        return {"schema_version": 1, **_with_address(plain(self.without_secrets()), UNKNOWN_YET)}
+
+    def recorded(self, encoded: bytes, address: str) -> bytes:
+        """What `encoded` made of the plan, for the pod's folder: with its address, and without secrets."""
+        secret_files = any(file.secret for volume in self.volumes for file in volume.files)
+        if secret_files or any(container.command.secret_env for container in self.all_containers):
+            encoded = self.without_secrets().encoded()
+        return encoded.replace(POD_IP.replace("\0", "\\u0000").encode(), address.encode())
+
+    def without_secrets(self) -> PodPlan:
+        """The plan as it may be shown."""
+        volumes = [
+            volume._replace(files=tuple(file._replace(content=HIDDEN) if file.secret else file for file in volume.files))
+            for volume in self.volumes
+        ]
+        return self._replace(
+            volumes=tuple(volumes),
+            containers=tuple(_without_secrets(container) for container in self.containers),
+            init_containers=tuple(_without_secrets(container) for container in self.init_containers),
+        )
 
     def encoded(self) -> bytes:
         """The whole plan as JSON, for the process that carries it out."""
@@ -320,21 +357,28 @@ _FIELDS: dict[type, dict[str, Any]] = {
 }
 
 
-def _without_secrets(plan: PodPlan) -> PodPlan:
-    def masked(container: ContainerPlan) -> ContainerPlan:
-        command = container.command
-        env = {name: HIDDEN if name in command.secret_env else value for name, value in command.env.items()}
-        return container._replace(command=command._replace(env=env))
-
-    volumes = [
-        volume._replace(files=tuple(file._replace(content=HIDDEN) if file.secret else file for file in volume.files))
-        for volume in plan.volumes
-    ]
-    return plan._replace(
-        volumes=tuple(volumes),
-        containers=tuple(masked(container) for container in plan.containers),
-        init_containers=tuple(masked(container) for container in plan.init_containers),
+def _without_secrets(container: ContainerPlan) -> ContainerPlan:
+    command = container.command
+    if not command.secret_env:
+        return container
+    secrets = [command.env[name] for name in command.secret_env if command.env.get(name)]
+    env = {name: HIDDEN if name in command.secret_env else value for name, value in command.env.items()}
+    mounts = tuple(
+        entry._replace(sub_path=HIDDEN) if any(secret in entry.sub_path for secret in secrets) else entry
+        for entry in container.mounts
     )
+    return container._replace(command=command._replace(argv=command.shown_argv, env=env), mounts=mounts)
+
+
+def _with_address(value: Any, address: str) -> Any:
+    """The same plain value with the pod's address where it belongs."""
+    if isinstance(value, str):
+        return value.replace(POD_IP, address)
+    if isinstance(value, dict):
+        return {name: _with_address(item, address) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_address(item, address) for item in value]
+    return value
 
 
 def plain(value: Any) -> Any:

@@ -130,7 +130,7 @@ def root_of(image: ImageFacts, mounts: tuple[Mount, ...], cwd: str, *, writable:
             kind = image.kind_of(mount.target)
         if kind is None:
             missing.append(mount.target)
-        else:
+        elif image.present:
             _check_place(mount, kind)
     if cwd not in targets and not _covered(cwd, targets) and image.kind_of(cwd) is None:
         missing.append(cwd)

@@ -26,12 +26,22 @@ _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL)
 class Surroundings:
     """What the references of one pod are looked up in."""
 
-    def __init__(self, pod: Pod, uid: str, network: Network, size: Size, objects: Objects) -> None:
+    def __init__(self, pod: Pod, uid: str, network: Network, size: Size, objects: Objects, *, lenient: bool = False) -> None:
         self.pod = pod
+        self.lenient = lenient
+        self.warnings: list[str] = []
         self.uid = uid
         self.network = network
         self.size = size
         self.objects = objects
+
+    def assume(self, what: str, error: ReferenceMissing) -> None:
+        """Go on without what is missing where only a plan is wanted; else raises the error."""
+        if not self.lenient:
+            raise error
+        text = f"{what}: {error.message}: left out here; the pod would not run so"
+        if text not in self.warnings:
+            self.warnings.append(text)
 
     def data(self, kind: str, name: str, *, optional: bool) -> Mapping[str, bytes] | None:
         """The data of a ConfigMap or Secret; None when it is not there and need not be. Raises ReferenceMissing."""

@@ -44,6 +44,18 @@ def limits_of(container: Container) -> Limits:
     return Limits(shares, quota, memory.value() if memory else None, MOST_PROCESSES)
 
 
+def qos_class(pod: Pod) -> str:
+    """Kubernetes' quality of service class (pkg/apis/core/v1/helper/qos/qos.go)."""
+    containers = (*pod.init_containers, *pod.containers)
+    asked = [
+        (container.requests.get(name), container.limits.get(name)) for container in containers for name in ("cpu", "memory")
+    ]
+    amounts = [(request.scaled(10**9) if request else 0, limit.scaled(10**9) if limit else 0) for request, limit in asked]
+    if not any(request or limit for request, limit in amounts):
+        return "BestEffort"
+    return "Guaranteed" if all(limit and limit == request for request, limit in amounts) else "Burstable"
+
+
 def size_of(pod: Pod) -> Size:
     """The instance that ECI would make for the pod."""
     for entry in re.split(r"[,;]", pod.annotations.get(SPECS, "")):

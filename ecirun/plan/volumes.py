@@ -13,37 +13,57 @@ from ecirun.plan.environment import text_of
 from ecirun.plan.facts import Facts
 from ecirun.plan.model import Volume, VolumeFile
 from ecirun.plan.references import Surroundings
+from ecirun.plan.unsupported import VOLUMES, mounted_volumes
 from ecirun.spec import pod as spec
 from ecirun.spec.pod import Container, Pod
 
 Options = Mapping[str, Any]
 
-SUPPORTED = "emptyDir, configMap, secret, downwardAPI, projected, image, persistentVolumeClaim"
+ROOT_CERTIFICATE = "kube-root-ca.crt"  # the ConfigMap that each namespace has, beside the token of each pod
 
 
 def plan_volumes(pod: Pod, around: Surroundings, facts: Facts) -> tuple[Volume, ...]:
     """The volumes that containers mount, in the spec's order. Raises LaunchFailed for one that cannot be made."""
-    mounted = {mount.name for container in (*pod.init_containers, *pod.containers) for mount in container.volume_mounts}
+    mounted = mounted_volumes(pod)
     return tuple(_volume(volume, pod, around, facts) for volume in pod.volumes if volume.name in mounted)
 
 
 def _volume(volume: spec.Volume, pod: Pod, around: Surroundings, facts: Facts) -> Volume:
     gid = pod.security_context.fs_group
+    what = f'volume "{volume.name}"'
     try:
         if volume.source in ("emptyDir", ""):
-            return _empty_dir(volume, gid)
+            return _empty_dir(volume, gid, _memory_of(pod, around))
         if volume.source == "image":
             image = facts.images[volume.options.get("reference", "")]
             return Volume(volume.name, "image", path=image.rootfs, read_only=True)
         if volume.source == "persistentVolumeClaim":
             return _claim(volume, gid, facts, once=pod.security_context.fs_group_change_policy == "OnRootMismatch")
+        if volume.source not in VOLUMES:
+            raise ReferenceMissing(f"{volume.source} is not mounted here")
+        if _has_token(volume):
+            around.warnings.append(f"{what}: there is no API server here, so there is no token in it and no certificate")
         files = tuple(_files(volume.source, volume.options, pod, around))
     except ReferenceMissing as error:
-        raise LaunchFailed(f'Can\'t set up volume "{volume.name}": {error.message}', step="volumes", hint=error.hint) from None
+        if around.lenient:
+            around.assume(what, error)
+            return Volume(volume.name, "unknown", read_only=True)
+        raise LaunchFailed(f"Can't set up {what}: {error.message}", step="volumes", hint=error.hint) from None
     return Volume(volume.name, "files", gid=gid, read_only=True, files=files)
 
 
-def _empty_dir(volume: spec.Volume, gid: int | None) -> Volume:
+def _has_token(volume: spec.Volume) -> bool:
+    return any("serviceAccountToken" in entry for entry in volume.options.get("sources", ()))
+
+
+def _memory_of(pod: Pod, around: Surroundings) -> int:
+    """What a tmpfs can hold at most: what the containers may use, or else all of the pod's machine."""
+    limits = [container.memory_limit for container in pod.containers]
+    machine = int(around.size.memory * 2**30)
+    return min(machine, sum(limit for limit in limits if limit)) if all(limits) else machine
+
+
+def _empty_dir(volume: spec.Volume, gid: int | None, memory: int) -> Volume:
     medium, text = volume.options.get("medium", ""), volume.options.get("sizeLimit")
     size = None
     if text:
@@ -52,7 +72,9 @@ def _empty_dir(volume: spec.Volume, gid: int | None) -> Volume:
         size = parse_quantity(str(text)).value()
     if medium not in ("", "Memory"):
         raise ReferenceMissing(f'unknown storage medium "{medium}"', hint='leave medium out, or use "Memory"')
-    return Volume(volume.name, "memory" if medium else "directory", size, gid, limit=str(text or ""))
+    if medium:
+        return Volume(volume.name, "memory", min(size or memory, memory), gid, limit=str(text or ""))
+    return Volume(volume.name, "directory", size or None, gid, limit=str(text or ""))
 
 
 def _claim(volume: spec.Volume, gid: int | None, facts: Facts, *, once: bool) -> Volume:
@@ -61,8 +83,9 @@ def _claim(volume: spec.Volume, gid: int | None, facts: Facts, *, once: bool) ->
         raise ReferenceMissing(
             f'no folder is mapped to the claim "{claim}"', hint=f"map one of this machine with --volume {claim}=DIR"
         )
-    read_only = bool(volume.options.get("readOnly"))
-    return Volume(volume.name, "mapped", gid=gid, owned_once=once, path=facts.claims[claim], read_only=read_only)
+    if volume.options.get("readOnly"):
+        return Volume(volume.name, "mapped", path=facts.claims[claim], read_only=True)
+    return Volume(volume.name, "mapped", gid=gid, owned_once=once, path=facts.claims[claim])
 
 
 def _files(source: str, options: Options, pod: Pod, around: Surroundings) -> Iterator[VolumeFile]:
@@ -77,13 +100,17 @@ def _files(source: str, options: Options, pod: Pod, around: Surroundings) -> Ite
         found: dict[str, VolumeFile] = {}
         for entry in options.get("sources", ()):
             for kind, inner in entry.items():
+                if kind == "serviceAccountToken":
+                    continue
+                if kind == "configMap" and inner.get("name") == ROOT_CERTIFICATE:
+                    inner = {**inner, "optional": True}
                 for file in _files(kind, {"defaultMode": mode, **inner}, pod, around):
                     if file.path in found:
                         raise ReferenceMissing(f"conflicting duplicate paths: {file.path}", hint="give each file its own path")
                     found[file.path] = file
         yield from found.values()
     else:
-        raise ReferenceMissing(f"{source} is not supported", hint=f"use one of {SUPPORTED}")
+        raise ReferenceMissing(f"{source} is not supported")
 
 
 def _data_files(kind: str, name: str, options: Options, mode: int, around: Surroundings) -> Iterator[VolumeFile]:

@@ -129,6 +129,7 @@ def inspect_json(pod: Listed, plan: Mapping[str, Any]) -> str:
             **({"reason": "Lost" if lost else state["reason"]} if lost or state.get("reason") else {}),
             **({"message": state["message"]} if state.get("message") else {}),
             "conditions": _conditions(phase, inits, apps),
+            **({"qosClass": plan["qos_class"]} if plan.get("qos_class") else {}),
             "hostIP": state.get("address", ""),
             "podIP": state.get("address", ""),
             "podIPs": [{"ip": state["address"]}] if state.get("address") else [],
@@ -142,6 +143,7 @@ def inspect_json(pod: Listed, plan: Mapping[str, Any]) -> str:
             "alive": pod.alive,
             "supervisor": state.get("supervisor"),
             "exit_code": state.get("exit_code"),
+            "events": state.get("events", []),
             "plan": plan,
         },
     }
@@ -156,6 +158,8 @@ def _conditions(phase: str, inits: Sequence[State], apps: Sequence[State]) -> li
     ]
     unready = [entry["name"] for entry in apps if not entry["ready"]]
     conditions = [_condition("Initialized", not waiting, "ContainersNotInitialized", "incomplete", waiting)]
+    if phase == "Succeeded":
+        conditions[0]["reason"] = "PodCompleted"
     ready = not unready and phase == "Running"
     for kind in ("Ready", "ContainersReady"):
         if phase == "Succeeded":
@@ -177,12 +181,13 @@ def _container_status(entry: State) -> dict[str, Any]:
         "name": entry["name"],
         "state": _container_state(entry["state"]),
         "lastState": _container_state(entry["last_state"]),
-        "ready": entry["ready"],
+        # An init container that has done its work is ready.
+        "ready": entry["ready"] or (entry["role"] == "init" and entry["state"].get("terminated", {}).get("exit_code") == 0),
         "started": entry["started"],
         "restartCount": entry["restart_count"],
         "image": entry["image"],
         "imageID": entry["image_digest"],
-        "containerID": f"{CONTAINER_ID}{entry['pid']}" if entry["pid"] else "",
+        "containerID": f"{CONTAINER_ID}{entry['id']}" if entry["id"] else "",
     }
 
 
@@ -196,6 +201,7 @@ def _container_state(state: State) -> dict[str, Any]:
             "reason": ended["reason"],
             "startedAt": ended["started_at"],
             "finishedAt": ended["finished_at"],
+            "containerID": f"{CONTAINER_ID}{ended['id']}",
         }
         if ended["signal"]:
             shown["signal"] = ended["signal"]

@@ -24,10 +24,11 @@ MOST_OUTPUT = 10 * 1024  # Kubernetes pkg/probe/exec: what it keeps of a probe's
 
 
 class Result(NamedTuple):
-    """How an action went. `text` is what it said."""
+    """How an action went. `text` is what it said; with `is_error` it could not even be tried."""
 
     success: bool
     text: str
+    is_error: bool = False
 
 
 Done = Callable[[Result], None]
@@ -54,7 +55,7 @@ class _Execution:
         self.status, theirs = sockets.pair()
         self.output, output = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.output, False)
-        run.execute({"argv": action.command}, (theirs.fileno(), pod.null, output, output))
+        run.execute({"argv": action.command}, (theirs.fileno(), pod.equipment.null, output, output))
         theirs.close()
         os.close(output)
         pod.loop.on_readable(self.status.fileno(), self._heard)
@@ -65,9 +66,9 @@ class _Execution:
     def _heard(self) -> None:
         message, _descriptors = messages.receive(self.status)
         if message is None:
-            self._finish(Result(False, "the program's end was not heard of"))
+            self._finish(Result(False, "the program's end was not heard of", is_error=True))
         elif "error" in message:
-            self._finish(Result(False, message["message"]))
+            self._finish(Result(False, message["message"], is_error=True))
         elif "exited" in message:
             self._read()
             self._finish(Result(message["exited"] == 0, self.text.decode(errors="replace")))
@@ -112,7 +113,7 @@ class _Question:
         self.pod = pod
         self.done: Done | None = done
         self.answer, write_end = os.pipe2(os.O_CLOEXEC)
-        host = action.host or pod.address
+        host = action.host or pod.equipment.address
         question.prepare()
         self.pid, self.pidfd = process.clone3(0)
         if self.pid == 0:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from ecirun import errors
-from ecirun.plan.model import Groundwork, PodPlan
+from ecirun.plan.model import RUNS_ONCE, Groundwork, PodPlan
 from ecirun.runtime import messages
 from ecirun.runtime.launching import Sandbox
 from ecirun.runtime.messages import Message
 from ecirun.runtime.places import Places
-from ecirun.runtime.prefix import Prefixer
+from ecirun.runtime.prefix import Prefixer, Target
 from ecirun.runtime.relay import Relay
 from ecirun.runtime.terminal import window_size
 
@@ -45,6 +45,7 @@ class Options(NamedTuple):
 
 def raise_error(message: Message) -> None:
     """Raise the error that another process met."""
+    __tracebackhide__ = True  # a report of pytest's shows the caller's line
     kind = getattr(errors, message["error"])
     if issubclass(kind, errors.LaunchFailed):
         raise kind(message["message"], step=message["step"], hint=message["hint"])
@@ -119,13 +120,19 @@ def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: d
         "keeps_joiners": options.keeps_joiners,
         "streams": list(streams),
         "places": list(places.mounts),
-        "scratch": places.parent >= 0,
+        "scratch": places.scratch >= 0,
     }
     encoded = messages.in_memory(plan.encoded())
     flat = [descriptor for three in streams.values() for descriptor in three]
-    messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
-    os.close(encoded)
-    places.close()
+    try:
+        messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
+    except OSError:
+        sandbox.end.close()
+        places.remove_scratch()
+        raise
+    finally:
+        os.close(encoded)
+        places.close()
     return sandbox, places
 
 
@@ -140,25 +147,30 @@ class ForegroundPod:
         self.interrupts = 0
         self.timed_out = False
         self.last: Message | None = None
+        self._targets = Target(1), Target(2)
 
     def run(self) -> Outcome:
         """Launch and wait. Raises an EcirunError when the launch failed."""
+        with Relay(self._on_message, self._on_signal) as self.relay:
+            sandbox, places = self._launch()
+            try:
+                if self.options.timeout:
+                    self.relay.at(self.options.timeout, self._time_is_over)
+                self.relay.run(sandbox.end)
+            finally:
+                places.remove_scratch()
+        return self._outcome()
+
+    def _launch(self) -> tuple[Sandbox, Places]:
         prefixers: list[Prefixer] = []
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         streams = {container.name: self._streams(container.name, null, prefixers) for container in self.plan.all_containers}
-        sandbox, places = launch(self.reservation, self.plan, self.options, streams)
+        launched = launch(self.reservation, self.plan, self.options, streams)
         os.close(null)
         for prefixer in prefixers:
             prefixer.handed_over()
-        try:
-            with Relay(sandbox.end, self._on_message, self._on_signal) as self.relay:
-                self.relay.prefixers = prefixers
-                if self.options.timeout:
-                    self.relay.at(self.options.timeout, self._time_is_over)
-                self.relay.run()
-        finally:
-            places.remove_scratch()
-        return self._outcome()
+        self.relay.prefixers = prefixers
+        return launched
 
     def _streams(self, name: str, null: int, prefixers: list[Prefixer]) -> list[int]:
         """The only app container has this process's streams; the output of several is told apart by their names."""
@@ -167,7 +179,8 @@ class ForegroundPod:
         if apps == [name]:
             return [stdin, 1, 2]
         # What an init container says is not the workload's output.
-        pair = [Prefixer(name, 1 if name in apps else 2), Prefixer(name, 2)]
+        stdout, stderr = self._targets
+        pair = [Prefixer(name, stdout if name in apps else stderr), Prefixer(name, stderr)]
         prefixers += pair
         return [stdin, *(prefixer.write_end for prefixer in pair)]
 
@@ -208,7 +221,14 @@ class ForegroundPod:
             raise errors.LaunchFailed("Can't say how the workload ended: its supervisor died", hint="run it again")
         if "error" in self.last:
             raise_error(self.last)
+        if self.plan.restart_origin == RUNS_ONCE and self.last["reason"] in ("Completed", "Error"):
+            self._say_to_people("ran once: restartPolicy is not set; Kubernetes would start it again")
         return Outcome(self.last["exited"], self.last["signal"], self.timed_out)
+
+    def _say_to_people(self, text: str) -> None:
+        """What is worth knowing, but not worth a line in every log of a test."""
+        if self.options.verbose or os.isatty(2):
+            self.say(text)
 
 
 def launch_detached(reservation: Reservation, plan: PodPlan, options: Options, say: Callable[[str], None]) -> None:

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ecirun.errors import EcirunError
-from ecirun.linux import cgroup, sockets
+from ecirun.errors import EcirunError, LaunchFailed
+from ecirun.linux import cgroup, proc, sockets
 from ecirun.plan.model import ContainerPlan
 from ecirun.runtime import container_process, life, limits, messages, spawning
 from ecirun.runtime.container_process import Orders
+from ecirun.runtime.events import now
 from ecirun.runtime.logs import Capture
 from ecirun.runtime.messages import Message
 from ecirun.runtime.zygote import Child
 
 if TYPE_CHECKING:
+    from ecirun.runtime.ending import Termination
     from ecirun.runtime.pod_run import PodRun
-
-LONGEST_TERMINATION_MESSAGE = 4096
-FALLBACK_MESSAGE = 2048
 
 
 class ContainerRun:
     """One container of a pod that runs."""
 
-    def __init__(self, pod: PodRun, plan: ContainerPlan, log: str) -> None:
+    def __init__(self, pod: PodRun, plan: ContainerPlan) -> None:
         self.pod = pod
         self.plan = plan
-        self.log = log
+        self.id = ""  # new for each start
         self.waiting: tuple[str, str] | None = ("PodInitializing" if plan.role == "app" else "ContainerCreating", "")
         self.running_since: float | None = None
         self.ended: dict[str, Any] | None = None
@@ -40,12 +39,17 @@ class ContainerRun:
         self.restarts = 0
         self.ready = False
         self.started = False  # its startup probe, if it has one, has succeeded
+        self.has_started = False  # the same, now or earlier
+        self.was_begun = False  # somebody has tried to start it
+        self.has_run = False
         self.backoff = life.Backoff()
         self.process: Child | None = None
         self.group: cgroup.Group | None = None
         self.joiner: Child | None = None
+        self.termination: Termination | None = None  # once it is being ended
         self.on_end: list[Callable[[], None]] = []  # whoever depends on this run of it, such as its probes
         self._tree = -1  # its mount namespace
+        self._has_orders = False
         self._workload = -1  # a pidfd, where it is not the process itself that became the program
         self._how: Message | None = None
         self._capture: Capture | None = None
@@ -64,19 +68,42 @@ class ContainerRun:
         return self.running_since is not None
 
     @property
+    def has_just_ended(self) -> bool:
+        """Whether its process has ended and nobody has looked yet."""
+        return self.process is not None and bool(select.select([self.target], [], [], 0)[0])
+
+    @property
     def is_busy(self) -> bool:
         """Whether it has a process, running or about to."""
         return self.process is not None
 
+    @property
+    def final_code(self) -> int | None:
+        """Its exit code once it has ended and will not start again."""
+        return self.ended["exit_code"] if self.ended is not None and self.waiting is None else None
+
+    @property
+    def standing(self) -> life.Standing:
+        """What the pod's phase must know of it."""
+        begun = self.has_started if self.plan.role == "sidecar" else self.has_run
+        return life.Standing(self.plan.role, begun, self.final_code)
+
     def start(self) -> None:
-        """Give a process what it needs to become this container. What becomes of it is heard later."""
+        """Give a process what it needs to become this container. What becomes of it is heard later.
+
+        Raises OSError or EcirunError; then `could_not_start` has to be told.
+        """
+        equipment = self.pod.equipment
         if self.ended is not None:
             self.last, self.ended = self.ended, None
             self.restarts += 1
-            self.pod.clear_termination_file(self.name)
+            equipment.clear_termination_file(self.name)
+        self.was_begun = True
+        self.id = os.urandom(32).hex()
         self.waiting = ("ContainerCreating", "")
         self._error = None
-        self.process, self.group = self.pod.take_process(self.plan, self.group)
+        self._has_orders = False
+        self.process, self.group = equipment.take_process(self.plan, self.group)
         limits.apply(self.group, self.plan.limits, self.pod.warn)
         if self.group is not None:
             self._oom_kills = limits.oom_kills(self.group) if self.restarts else 0
@@ -87,31 +114,33 @@ class ContainerRun:
         # The process shall not be kept from ending by having to take down its tree.
         self._tree = os.dup(tree)
         try:
-            directory, program = self.pod.make_tree(self.plan, tree)
-            self._give_orders(child, directory, program)
-            os.close(directory)
+            directory, program = self.pod.equipment.make_tree(self.plan, tree)
+            try:
+                self._give_orders(child, directory, program)
+            finally:
+                os.close(directory)
         except (OSError, EcirunError) as error:
             self._error = container_process.error_message(error)
             child.end.shutdown(sockets.SHUT_WR)
 
     def _give_orders(self, child: Child, directory: int, program: str) -> None:
-        pod = self.pod
-        streams = pod.attached_streams(self.name)
+        equipment = self.pod.equipment
+        streams = equipment.attached_streams(self.name)
         if streams is None:
-            self._capture = pod.new_capture(self.log, again=self.restarts > 0)
-            streams = (pod.null, *self._capture.write_ends)
+            self._capture = equipment.new_capture(self.name, again=self.restarts > 0)
+            streams = (equipment.null, *self._capture.write_ends)
         orders = Orders(
             streams=streams,
             directory=directory,
             program=program,
-            address=pod.address,
-            stdin=streams[0] != pod.null,
-            window=pod.window,
-            verbose=pod.verbose,
-            fault=pod.fault,
-            pause=pod.pause,
+            address=equipment.address,
+            stdin=streams[0] != equipment.null,
+            window=equipment.window,
+            verbose=equipment.verbose,
+            fault=equipment.fault,
+            pause=equipment.pause,
         )
-        container_process.give_orders(child.end, orders)
+        self._has_orders = container_process.give_orders(child.end, orders)
         if self._capture:
             self._capture.handed_over()
 
@@ -132,6 +161,9 @@ class ContainerRun:
         else:
             self.pod.loop.on_readable(self.process.end.fileno(), None)
             self.process.end.close()
+            if not self._has_orders and not self._error:
+                killed = LaunchFailed(f'Can\'t start container "{self.name}": its process was killed', step="stage")
+                self._error = container_process.error_message(killed)
             if self._error:
                 self._did_not_start()
             elif not self.is_running:
@@ -142,19 +174,29 @@ class ContainerRun:
     def _runs(self) -> None:
         assert self.process is not None
         self.waiting = None
-        self.running_since = time.monotonic()
+        self.has_run = True
+        self.running_since = self.pod.loop.now()
         self._started_wall = now()
         self.pod.loop.on_readable(self.process.pidfd, self._exited)
         self.pod.container_runs(self)
 
+    def could_not_start(self, error: Message) -> None:
+        """What `start` raised: whatever there is of it goes."""
+        if self.process is not None:
+            self.pod.loop.on_readable(self.process.end.fileno(), None)
+            self.process.end.close()
+            self.kill()
+        self._error = error
+        self._did_not_start()
+
     def _did_not_start(self) -> None:
-        assert self.process is not None
         assert self._error is not None
-        os.waitpid(self.process.pid, 0)
         error = self._error
-        self._let_go()
+        if self.process is not None:
+            os.waitpid(self.process.pid, 0)
+            self._let_go()
         self._started_wall = now()
-        self.ended = self._terminated(128, None, "StartError", error["message"])
+        self.ended, self.waiting = self._terminated(128, None, "StartError", error["message"]), None
         self.pod.container_did_not_start(self, error)
 
     def _exited(self) -> None:
@@ -163,7 +205,7 @@ class ContainerRun:
         self.pod.loop.on_readable(self.process.pidfd, None)
         how = spawning.exit_message(os.waitpid(self.process.pid, 0)[1])
         how = self._how or how
-        ran_for = time.monotonic() - self.running_since
+        ran_for = self.pod.loop.now() - self.running_since
         out_of_memory = self._ran_out_of_memory(how["exited"])
         self._let_go()
         code = 137 if out_of_memory and how["exited"] == 0 and self.plan.role == "init" else how["exited"]
@@ -193,6 +235,7 @@ class ContainerRun:
         self.process = None
         self.running_since = None
         self.ready = self.started = False
+        self.termination = None
         if self._capture:
             self._capture.finish()
             self._capture = None
@@ -209,6 +252,7 @@ class ContainerRun:
         self.pod.loop.on_readable(self.process.end.fileno(), None)
         self.process.end.close()
         if self._workload >= 0:
+            spawning.send_signal(self._workload, signal.SIGKILL)
             os.close(self._workload)
         self._workload, self._how = -1, None
         if self.group is not None:
@@ -216,6 +260,7 @@ class ContainerRun:
 
     def _terminated(self, code: int, number: int | None, reason: str, text: str) -> dict[str, Any]:
         return {
+            "id": self.id,
             "exit_code": code,
             "signal": number,
             "reason": reason,
@@ -225,9 +270,9 @@ class ContainerRun:
         }
 
     def _termination_message(self, code: int) -> str:
-        text = self.pod.read_termination_file(self.name)[-LONGEST_TERMINATION_MESSAGE:]
+        text = self.pod.equipment.read_termination_file(self.name)
         if not text and code != 0 and self.plan.termination_message_policy == "FallbackToLogsOnError":
-            text = self.pod.log_tail(self.log)[-FALLBACK_MESSAGE:]
+            text = self.pod.equipment.log_tail(self.name)
         return text.decode(errors="replace")
 
     def will_not_start_again(self) -> None:
@@ -255,7 +300,7 @@ class ContainerRun:
         spare, self.joiner = self.joiner, None
         used = spare or self.new_joiner()
         request = {**request, "env": {**self.plan.command.env, **request.get("more_env", {})}}
-        messages.send(used.end, self.pod.with_address(request), descriptors)
+        messages.send(used.end, self.pod.equipment.with_address(request), descriptors)
         if self.pod.keeps_joiners:
             self.pod.loop.on_readable(used.end.fileno(), lambda: self._joiner_is_free(used))
         else:
@@ -276,7 +321,7 @@ class ContainerRun:
 
     def new_joiner(self) -> Child:
         """A process that has joined this container."""
-        new = self.pod.new_joiner(self)
+        new = self.pod.equipment.new_joiner(self.name, self.target)
         if self.group is not None:
             with contextlib.suppress(OSError):
                 cgroup.add(self.group, new.pid)
@@ -302,11 +347,7 @@ class ContainerRun:
             "restart_count": self.restarts,
             "ready": self.ready,
             "started": self.started,
-            "pid": self.process.pid if self.process and self.is_running else None,
+            "id": self.id,
+            "pid": proc.pid_of(self.target) if self.is_running else None,
             "cgroup": dict(self.group.folders) if self.group else {},
         }
-
-
-def now() -> str:
-    """The moment, as Kubernetes writes it (RFC 3339, UTC, whole seconds)."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

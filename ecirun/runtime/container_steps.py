@@ -214,7 +214,7 @@ class SpawnAndWait:
         self.command = command
 
     def describe(self) -> str:
-        return "execute " + " ".join(self.command.argv)
+        return "execute " + " ".join(self.command.shown_argv)
 
     def run(self, bench: Bench) -> None:
         assert bench.supervisor is not None
@@ -239,7 +239,7 @@ class Execute:
         self.command = command
 
     def describe(self) -> str:
-        return "execute " + " ".join(self.command.argv)
+        return "execute " + " ".join(self.command.shown_argv)
 
     def run(self, bench: Bench) -> None:
         try:
@@ -253,6 +253,8 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     message = f'Can\'t run "{program}": {error.strerror}'
     if error.errno == errno.ENOENT:
         return CommandNotFound(message, hint="check the command and the image")
+    if error.errno == errno.E2BIG:
+        return CommandNotExecutable(message, hint="give it less to start with, and the rest through a file or standard input")
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 

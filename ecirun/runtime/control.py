@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
-from collections.abc import Callable
 
-from ecirun.errors import LaunchFailed, NotRunning, PodNotFound
+from ecirun.errors import EcirunError, LaunchFailed, NotRunning, PodNotFound
 from ecirun.linux import sockets
 from ecirun.linux.sockets import Socket
 from ecirun.runtime import messages, state
@@ -15,10 +16,14 @@ from ecirun.runtime.messages import Message
 from ecirun.runtime.relay import Relay
 from ecirun.runtime.terminal import window_size
 
+# Seconds until a supervisor counts as one that hangs: when it should have read a request, and have ended a killed pod.
+HEARS_WITHIN = 10.0
+ENDS_WITHIN = 60.0
+
 
 def find(name: str, root: str = state.STATE) -> state.PodRecord:
     """The pod of that name. Raises PodNotFound."""
-    record = state.read(root, name) if "/" not in name and not name.startswith(".") else None
+    record = state.read(root, name)
     if record is None:
         there = ", ".join(state.names(root))
         raise PodNotFound(
@@ -60,11 +65,11 @@ class ForegroundExec:
 
     def run(self) -> Outcome:
         """Execute and wait. Raises an EcirunError when the program did not run."""
-        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        status = begin_exec(self.supervisor, self.request, (0 if self.stdin else null, 1, 2))
-        os.close(null)
-        with Relay(status, self._on_message, self._on_signal) as self.relay:
-            self.relay.run()
+        with Relay(self._on_message, self._on_signal) as self.relay:
+            null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+            status = begin_exec(self.supervisor, self.request, (0 if self.stdin else null, 1, 2))
+            os.close(null)
+            self.relay.run(status)
         if self.last is None:
             raise LaunchFailed("Can't say how the program ended: its pod ended first", hint="see `ecirun ps`")
         if "error" in self.last:
@@ -83,12 +88,52 @@ class ForegroundExec:
         messages.send(self.relay.end, {"signal": int(number)})
 
 
-def stop(end: Socket, grace: float | None, on_end: Callable[[Message], None] | None = None) -> None:
-    """Stop the pod and wait for its end; `grace` in seconds, None for the pod's own."""
-    messages.send(end, {"stop": grace, "wait": True})
-    message = wait(end)
-    if on_end and message is not None:
-        on_end(message)
+def stop(name: str, grace: float | None) -> None:
+    """Stop the pod and wait for its end; `grace` in seconds, None for the pod's own.
+
+    Raises PodNotFound, NotRunning, and EcirunError when nobody listens.
+    """
+    with contextlib.closing(connect(name)) as end:
+        messages.send(end, {"stop": grace, "wait": True})
+        if not select.select([end], [], [], HEARS_WITHIN)[0]:
+            raise EcirunError(
+                f'Can\'t stop pod "{name}": its supervisor does not answer', hint=f"end it with `ecirun rm -f {name}`"
+            )
+        wait(end)
+
+
+def kill(name: str) -> None:
+    """End the pod at once, even if its supervisor hangs; one that has ended is fine."""
+    try:
+        end = connect(name)
+    except (NotRunning, PodNotFound):
+        return
+    messages.send(end, {"stop": 0, "wait": True})
+    patience = HEARS_WITHIN
+    # The supervisor's end is the end of its lock, and only then the folder is nobody's.
+    while select.select([end], [], [], patience)[0]:
+        if messages.receive(end)[0] is None:
+            end.close()
+            return
+        patience = ENDS_WITHIN
+    _kill_supervisor(name, end)
+
+
+def _kill_supervisor(name: str, end: Socket) -> None:
+    """Kill the process at the other end; the kernel ends all that came of it, and then this returns."""
+    try:
+        pidfd = os.pidfd_open(sockets.peer(end))
+    except OSError:
+        raise EcirunError(
+            f'Can\'t end pod "{name}": its supervisor does not answer, and cannot be seen from here',
+            hint="end it where it was started",
+        ) from None
+    # As long as the other end is open, the pid is that of the process that opened it.
+    if messages.send(end, {}):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        select.select([pidfd], [], [])
+    os.close(pidfd)
+    end.close()
 
 
 def until_gone(end: Socket) -> None:

@@ -12,7 +12,7 @@ from ecirun.plan.model import Volume
 if TYPE_CHECKING:
     from ecirun.runtime.pod_run import PodRun
 
-INTERVAL = 10.0  # seconds
+FIRST, LONGEST = 1.0, 10.0  # seconds; the kubelet looks every ten seconds, but a test may not live as long
 
 
 class Watch:
@@ -21,12 +21,13 @@ class Watch:
     def __init__(self, pod: PodRun, volumes: list[Volume]) -> None:
         self.pod = pod
         self.volumes = volumes
-        pod.loop.after(INTERVAL, self._measure)
+        self.interval = FIRST
+        pod.loop.after(self.interval, self._measure)
 
     def _measure(self) -> None:
         if self.pod.ending:
             return
-        paths = [self.pod.volume_path(volume.name) for volume in self.volumes]
+        paths = [self.pod.equipment.volume_path(volume.name) for volume in self.volumes]
         pid, pidfd = process.clone3(0)
         if pid == 0:
             _measure([(path, volume.size or 0) for path, volume in zip(paths, self.volumes, strict=True)])
@@ -40,10 +41,11 @@ class Watch:
         if 1 <= code <= len(self.volumes):
             volume = self.volumes[code - 1]
             text = f'Usage of EmptyDir volume "{volume.name}" exceeds the limit "{volume.limit}". '
-            self.pod.note(text.strip())
+            self.pod.events.happened("Evicted", "", text, shown=text.strip())
             self.pod.end("Evicted", text, grace=0)
         else:
-            self.pod.loop.after(INTERVAL, self._measure)
+            self.interval = min(LONGEST, self.interval * 2)
+            self.pod.loop.after(self.interval, self._measure)
 
 
 def _measure(limits: list[tuple[str, int]]) -> None:

@@ -35,8 +35,7 @@ class Groups:
 
     def _first(self) -> cgroup.Group:
         while True:
-            # Pids come again, and are not alone in a cgroup tree that several pid namespaces share.
-            self._id = f"{os.getpid()}-{os.urandom(4).hex()}"
+            self._id = os.urandom(8).hex()
             group = cgroup.create(self.hierarchies, f"{PARENT}/{self._id}.0")
             with contextlib.suppress(FileNotFoundError):
                 self._lock = os.open(group.places[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

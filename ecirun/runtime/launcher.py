@@ -25,6 +25,7 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, from_plain
 from ecirun.runtime import groups, messages, private_tree, sharing
 from ecirun.runtime.messages import Message
+from ecirun.runtime.state import hold_root
 from ecirun.runtime.steps import Fault
 from ecirun.runtime.supervisor import supervise
 
@@ -41,6 +42,7 @@ def main(descriptor: int) -> None:
     os.umask(0o022)
     process.set_title("ecirun-launcher")
     try:
+        hold_root()
         found = cgroup.hierarchies()
         private_tree.enter(found)
         hierarchies, rooms = cgroup_room.enter(cgroup.usable(found))
@@ -51,6 +53,7 @@ def main(descriptor: int) -> None:
     except EcirunError as error:
         messages.send(client, {"error": error.message})
         return
+    os.dup2(0, 2)  # whoever reads what the client says shall not wait for the launcher's end, too
     # What is there now is there for good: nothing of it need be looked at, and copied for that, in a supervisor.
     gc.disable()
     gc.freeze()
@@ -116,7 +119,9 @@ class _Launcher:
 
     def _start_supervisor(self, client: Socket, message: Message) -> None:
         ours, theirs = sockets.pair()
-        pid, pidfd = process.clone3(0)
+        # The first process of a PID namespace: when it dies, the kernel kills all that came of it, whatever they made of
+        # themselves meanwhile. PDEATHSIG alone does not survive a change of user.
+        pid, pidfd = process.clone3(process.CLONE_NEWPID)
         if pid == 0:
             supervise(ours, from_plain(Groundwork, message["sandbox"]), self.hierarchies, Fault(*message["fault"]))
         ours.close()

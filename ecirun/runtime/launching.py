@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import sys
-from typing import NamedTuple
 
 from ecirun.errors import SEE_DOCTOR, HostUnsupported, LaunchFailed
 from ecirun.linux import sockets
@@ -19,11 +18,16 @@ from ecirun.runtime.state import STATE
 BOOT = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from ecirun.runtime.launcher import main; main(3)"
 
 
-class Sandbox(NamedTuple):
+class Sandbox:
     """A supervisor that waits for a pod, or is at it, and the groundwork it was made with."""
 
-    end: Socket
-    groundwork: Groundwork
+    def __init__(self, end: Socket, groundwork: Groundwork) -> None:
+        self.end = end
+        self.groundwork = groundwork
+
+    def forget(self) -> None:
+        """In a process that was forked from this one: it is not its sandbox."""
+        self.end.close()
 
     def probe(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:
         """What its fresh namespaces make of sysctls, as `linux.sysctl_probe.probe` tells it. Raises OSError."""
@@ -59,7 +63,7 @@ class Launcher:
         self.end, theirs = sockets.pair()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
-        argv = [sys.executable, "-I", "-S", "-c", BOOT, json.dumps(_module_path())]
+        argv = [sys.executable, "-I", "-S", "-c", BOOT, json.dumps(module_path())]
         self.pid = os.posix_spawn(sys.executable, argv, {}, file_actions=actions)
         os.close(null)
         theirs.close()
@@ -85,8 +89,8 @@ class Launcher:
 
     def _receive(self) -> Sandbox:
         assert self.end is not None
-        groundwork = self._asked.pop(0)
         message, descriptors = messages.receive(self.end)
+        groundwork = self._asked.pop(0)  # only now: an interrupt must not set the two lists apart
         if message is None or "error" in message:
             why = message["error"] if message else "Can't start the launcher: it ended at once"
             raise LaunchFailed(why, step="launcher", hint=SEE_DOCTOR)
@@ -101,6 +105,12 @@ class Launcher:
     def asked(self) -> int:
         """How many sandboxes are asked for and not taken."""
         return len(self._asked)
+
+    def forget(self) -> None:
+        """In a process that was forked from this one: it is not its launcher."""
+        if self.end is not None:
+            self.end.close()
+            self.end = None
 
     def close(self, *, wait: bool = True) -> None:
         """Let it end, and with it the sandboxes that were not taken. A shared one stays as long as it is needed."""
@@ -117,7 +127,7 @@ def fault_from_environment() -> tuple[str, str]:
     return step, kind
 
 
-def _module_path() -> list[str]:
+def module_path() -> list[str]:
     """Where this process finds modules; never relative to where it happens to be."""
     here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return list(dict.fromkeys([here, *(entry for entry in sys.path if os.path.isabs(entry))]))

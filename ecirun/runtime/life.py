@@ -43,11 +43,15 @@ def starts_again(policy: RestartPolicy, role: Role, exit_code: int) -> bool:
 
 
 class Standing(NamedTuple):
-    """What a phase depends on, for one container."""
+    """What a phase depends on, for one container.
+
+    `begun` is whether it has run before or runs, or for a sidecar whether it has started; `exit_code` is None while it has
+    not ended, or is to start again.
+    """
 
     role: Role
-    running: bool
-    exit_code: int | None  # None while it has not ended, or is to start again
+    begun: bool
+    exit_code: int | None
 
 
 def phase_of(containers: Sequence[Standing]) -> Phase:
@@ -57,10 +61,13 @@ def phase_of(containers: Sequence[Standing]) -> Phase:
         return "Failed"
     if any(entry.exit_code is None for entry in inits):
         return "Pending"
+    # A pod is Pending until each of its containers has begun; then it runs, also while they wait to start again.
+    if any(entry.exit_code is None and not entry.begun for entry in containers if entry.role != "init"):
+        return "Pending"
     apps = [entry for entry in containers if entry.role == "app"]
-    if all(entry.exit_code is not None for entry in apps):
-        return "Succeeded" if all(entry.exit_code == 0 for entry in apps) else "Failed"
-    return "Running" if any(entry.running or entry.exit_code is not None for entry in apps) else "Pending"
+    if any(entry.exit_code is None for entry in apps):
+        return "Running"
+    return "Succeeded" if all(entry.exit_code == 0 for entry in apps) else "Failed"
 
 
 def reason_of(exit_code: int, *, out_of_memory: bool) -> str:

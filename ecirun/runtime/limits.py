@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
+from ecirun.errors import LaunchFailed
 from ecirun.linux import cgroup
 from ecirun.plan.model import Limits
 from ecirun.runtime import makeshift
@@ -20,6 +22,7 @@ def settings(group: cgroup.Group, limits: Limits) -> list[tuple[str, str, str]]:
             found.append(("memory", "memory.oom.group", "1"))
         else:
             found.append(("memory", "memory.limit_in_bytes", f"{limits.memory}"))
+            found.append(("memory", "memory.memsw.limit_in_bytes", f"{limits.memory}"))
     if limits.pids is not None:
         found.append(("pids", "pids.max", f"{limits.pids}"))
     if limits.cpu_shares is not None:
@@ -47,7 +50,7 @@ def weight(shares: int) -> int:
 
 
 def apply(group: cgroup.Group | None, limits: Limits, warn: Callable[[str], None]) -> None:
-    """Write the limits; one that the kernel refuses is a warning, once."""
+    """Write the limits; one that the kernel refuses is a warning, once. Raises LaunchFailed where nothing could start."""
     if lost := [kind for kind in asked(limits) if group is None or kind not in group.folders]:
         warn(makeshift.no_limits(lost).says)
     if group is None:
@@ -58,6 +61,12 @@ def apply(group: cgroup.Group | None, limits: Limits, warn: Callable[[str], None
         except FileNotFoundError:
             continue  # this kernel counts no swap, or knows no groups of victims
         except OSError as error:
+            if controller == "memory" and error.errno == errno.EBUSY:
+                raise LaunchFailed(
+                    f"Can't start within a memory limit of {value} bytes: more is in use before the program starts",
+                    step="cgroup",
+                    hint="raise limits.memory",
+                ) from None
             warn(f"limit {file}={value} is not enforced: {error.strerror}")
 
 

@@ -35,6 +35,14 @@ class LogFile:
 
     def write(self, entries: bytes) -> None:
         """Append whole entries. A full disk loses them, and the log says so when there is room again."""
+        # Short lines are ten times as long with their marks: what came in one piece may not fit in one file.
+        while len(entries) > self.limit // 2 and (cut := entries.rfind(b"\n", 0, self.limit // 2) + 1):
+            self._append(entries[:cut])
+            entries = entries[cut:]
+        if entries:
+            self._append(entries)
+
+    def _append(self, entries: bytes) -> None:
         if self._size and self._size + len(entries) > self.limit // 2:
             self._rotate()
         try:

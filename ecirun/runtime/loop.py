@@ -46,6 +46,10 @@ class Loop:
         """Call back whenever the descriptor can be written; None ends that."""
         self._change(self._writers, descriptor, callback)
 
+    def now(self) -> float:
+        """The moment, in seconds of the clock that timers go by."""
+        return time.monotonic()
+
     def after(self, seconds: float, callback: Callback) -> Timer:
         """Call back once, that much later."""
         timer = Timer(callback)

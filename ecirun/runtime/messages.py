@@ -1,10 +1,11 @@
 """Small JSON messages over sockets that keep their bounds, with descriptors beside them where needed.
 
-A plan may be larger than a message can be: it travels as a file in memory.
+What is larger than a message can be travels as a file in memory: a plan always, anything else where it must.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -14,37 +15,38 @@ from ecirun.linux.sockets import Socket
 
 Message = dict[str, Any]
 
+# Stands for a message whose text is in the file in memory that is the last of the descriptors beside it.
+BESIDE = b'"beside"'
+
 
 def send(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> bool:
     """Send one message; False when the reader is gone."""
     try:
-        sockets.send(end, json.dumps(message).encode(), descriptors)
+        _send(end, message, descriptors, now=False)
     except (BrokenPipeError, ConnectionResetError):
         return False
     return True
 
 
+def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+    """Send one message to a reader that may not be interested: what it does not take now is dropped."""
+    with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+        _send(end, message, descriptors, now=True)
+
+
 def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
     """The next message and its descriptors; None when the other end is closed."""
     try:
-        data, descriptors = sockets.receive(end)
+        data, descriptors = _receive(end, now=False)
     except ConnectionResetError:
         return None, ()
     return (json.loads(data) if data else None), descriptors
 
 
-def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
-    """Send one message to a reader that may not be interested: what it does not take now is dropped."""
-    try:
-        sockets.send(end, json.dumps(message).encode(), descriptors, now=True)
-    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
-        pass
-
-
 def receive_now(end: Socket) -> Message | None:
     """The next message, if there is one already; empty when the other end is closed."""
     try:
-        data, descriptors = sockets.receive(end, now=True)
+        data, descriptors = _receive(end, now=True)
     except BlockingIOError:
         return None
     except ConnectionResetError:
@@ -53,6 +55,27 @@ def receive_now(end: Socket) -> Message | None:
         os.close(descriptor)
     message: Message = json.loads(data) if data else {}
     return message
+
+
+def _send(end: Socket, message: Message, descriptors: tuple[int, ...], *, now: bool) -> None:
+    data = json.dumps(message).encode()
+    if len(data) <= sockets.LARGEST:
+        return sockets.send(end, data, descriptors, now=now)
+    memory = in_memory(data)
+    try:
+        sockets.send(end, BESIDE, (*descriptors, memory), now=now)
+    finally:
+        os.close(memory)
+    return None
+
+
+def _receive(end: Socket, *, now: bool) -> tuple[bytes, tuple[int, ...]]:
+    data, descriptors = sockets.receive(end, now=now)
+    if data == BESIDE:
+        *others, memory = descriptors
+        data, descriptors = read_memory(memory), tuple(others)
+        os.close(memory)
+    return data, descriptors
 
 
 def in_memory(data: bytes) -> int:

@@ -1,127 +1,60 @@
-"""A pod's life, in its supervisor: which container starts when, what its end means, and how the pod ends.
+"""A pod's life, in its supervisor: which container starts when, what its end means, and when the pod ends.
 
 init containers, one after the other; a sidecar counts as soon as it has started
 then the app containers, one after the other, together from then on
 a container that ended starts again as its restart policy says
 the pod ends when no app container is left that runs or will run again, or when it is stopped
 then the sidecars end, last first
+
+Rules: Kubernetes pkg/kubelet/kuberuntime/kuberuntime_manager.go (computePodActions), kuberuntime_container.go.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-from typing import Any
 
+from ecirun import errors
 from ecirun.errors import EcirunError
-from ecirun.linux import cgroup
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import POD_IP, ContainerPlan, Groundwork, PodPlan
-from ecirun.runtime import (
-    actions,
-    container_process,
-    eviction,
-    joiner,
-    life,
-    messages,
-    pod_steps,
-    probes,
-    shadow,
-    spawning,
-    tree_steps,
-)
-from ecirun.runtime.container_process import STREAMS
-from ecirun.runtime.container_run import LONGEST_TERMINATION_MESSAGE, ContainerRun, now
-from ecirun.runtime.logs import Capture, LogFile
+from ecirun.plan.model import PodPlan
+from ecirun.runtime import actions, container_process, eviction, life, messages, probes, spawning
+from ecirun.runtime.container_run import ContainerRun
+from ecirun.runtime.ending import Termination
+from ecirun.runtime.equipment import Equipment
+from ecirun.runtime.events import Events
 from ecirun.runtime.loop import Loop, Timer
 from ecirun.runtime.messages import Message
-from ecirun.runtime.sandbox_steps import Bench
-from ecirun.runtime.state import PodFolder
-from ecirun.runtime.steps import Fault
-from ecirun.runtime.zygote import Child, Zygote
+from ecirun.runtime.pod_status import PodStatus
 
 SAVE_DELAY = 0.01  # seconds
 JOINER_DELAY = 0.003  # seconds: a container that lives for a moment only is not executed in
-SIDECAR_GRACE = 2.0  # Kubernetes leaves at least this much of the grace period to those that end last
-
-
-class Sandbox:
-    """What a supervisor has made ahead: the bench, and one process that can become a container."""
-
-    def __init__(self, bench: Bench, zygote: Zygote, groundwork: Groundwork, process: Child | None) -> None:
-        self.bench = bench
-        self.zygote = zygote
-        self.groundwork = groundwork
-        self.process = process
-
-
-class Request:
-    """What the client that launched the pod asked for."""
-
-    def __init__(self, message: Message, descriptors: tuple[int, ...]) -> None:
-        self.plan_file = descriptors[0]
-        self.first: str = message["first"]  # the container that starts first
-        self.detached: bool = message["detached"]
-        self.verbose: bool = message["verbose"]
-        self.window = tuple(message["window"])
-        self.log_limit: int = message["log_limit"]
-        self.fault = Fault(*message["fault"])
-        self.keeps_joiners: bool = message["keeps_joiners"]
-        # Streams of the client's for containers whose output it shows; those of the others go to their logs.
-        names: list[str] = message["streams"]
-        rest = descriptors[1:]
-        self.streams = {name: rest[index * STREAMS : (index + 1) * STREAMS] for index, name in enumerate(names)}
-        rest = rest[len(names) * STREAMS :]
-        # Folders of the host, open; before them the one that holds the pod's scratch folder, which goes with the pod.
-        self.scratch_parent = rest[0] if message["scratch"] else -1
-        self.places: list[str] = message["places"]
-        self.place_mounts = rest[1:] if message["scratch"] else rest
 
 
 class PodRun:
     """The pod of one supervisor."""
 
-    def __init__(
-        self, plan: PodPlan, request: Request, sandbox: Sandbox, folder: PodFolder, loop: Loop, client: Socket
-    ) -> None:
+    def __init__(self, plan: PodPlan, equipment: Equipment, loop: Loop, client: Socket) -> None:
         self.plan = plan
+        self.equipment = equipment
         self.loop = loop
         self.client = client
-        self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        self.plan_file = request.plan_file
-        self.verbose = request.verbose
-        self.window = request.window
-        self.fault = request.fault
-        self.keeps_joiners = request.keeps_joiners
-        self.shadowed = shadow.shadowed(plan.sysctls)
-        self.runs = [ContainerRun(self, entry, f"{folder.path}/log/{entry.name}.log") for entry in plan.all_containers]
+        self.keeps_joiners = equipment.request.keeps_joiners
+        self.runs = [ContainerRun(self, entry) for entry in plan.all_containers]
+        self.apps = [run for run in self.runs if run.plan.role == "app"]
+        self.events = Events(lambda text: self.tell({"note": text}))
+        self.status = PodStatus(self)
+        self.launched = False  # some program of it has run
         self.ending = ""  # why the pod is being ended, once it is
         self.ending_message = ""
-        self._request = request
-        self._sandbox = sandbox
-        self._folder = folder
-        self._first_failure: tuple[int, int | None] | None = None
-        self.launched = False  # some program of it has run
+        self.error: Message | None = None  # why the launch failed
+        self.first_failure: tuple[int, int | None] | None = None  # code and signal
+        self._initialized = False
+        self._interrupted = False
         self._children: dict[int, int] = {}
-        self._error: Message | None = None
         self._warned: set[str] = set()
-        self._kill_timer: Timer | None = None
         self._save_timer: Timer | None = None
-        self._started_at = now()
-        self._ip = plan.network.address.replace(POD_IP, sandbox.bench.address)
-
-    @property
-    def address(self) -> str:
-        """The pod's address; known once the pod's steps are taken."""
-        return self._ip
-
-    @property
-    def pause(self) -> int:
-        """A pidfd of pause, -1 where processes are not shared."""
-        pause = self._sandbox.bench.pause
-        return pause.pidfd if pause else -1
 
     # The beginning.
 
@@ -138,23 +71,30 @@ class PodRun:
         """Start what is next, or end the pod when nothing is left."""
         if self.ending:
             return self._go_on_ending()
-        for run in self.runs:
-            if run.plan.role == "app":
-                continue
-            if run.plan.role == "sidecar":
-                if run.started:
-                    continue
-                return self._start_unless_busy(run)
-            if run.ended is not None and run.waiting is None:
-                if run.ended["exit_code"] == 0:
-                    continue
-                return self.end("Error")  # an init container failed for good
-            return self._start_unless_busy(run)
-        for run in self.runs:
-            if run.plan.role == "app" and not run.is_running and run.ended is None and run.restarts == 0:
+        if not self._initialized and not self._initialize():
+            return
+        for run in self.apps:
+            if not run.was_begun:
                 return self._start_unless_busy(run)
         if self._is_over():
             self.end("Completed")
+
+    def _initialize(self) -> bool:
+        """Start the next init container or sidecar; whether there is none left."""
+        for run in self.runs:
+            if run.plan.role == "app":
+                break
+            if run.plan.role == "sidecar" and run.has_started:
+                continue
+            if run.final_code == 0:
+                continue
+            if run.final_code is None:
+                self._start_unless_busy(run)
+            else:
+                self.end("Error")  # it has failed for good
+            return False
+        self._initialized = True
+        return True
 
     def _start_unless_busy(self, run: ContainerRun) -> None:
         """Start a container that is neither running nor waiting for its back-off."""
@@ -167,17 +107,15 @@ class PodRun:
         try:
             run.start()
         except (OSError, EcirunError) as error:
-            self._error = self._error or container_process.error_message(error)
-            self.end("Error")
+            run.could_not_start(container_process.error_message(error))
 
     def _is_over(self) -> bool:
         if self.plan.run_once:
-            once = self._run(self.plan.run_once)
-            return once.ended is not None and once.waiting is None
-        apps = [run for run in self.runs if run.plan.role == "app"]
-        return all(run.ended is not None and run.waiting is None for run in apps)
+            return self.run_named(self.plan.run_once).final_code is not None
+        return all(run.final_code is not None for run in self.apps)
 
-    def _run(self, name: str) -> ContainerRun:
+    def run_named(self, name: str) -> ContainerRun:
+        """The container of that name."""
         return next(run for run in self.runs if run.name == name)
 
     # What containers report.
@@ -185,9 +123,9 @@ class PodRun:
     def container_runs(self, run: ContainerRun) -> None:
         """Its program runs: tell who waits for it, call its hook, start its probes."""
         self.launched = True
-        if self._request.detached:
+        if self.equipment.request.detached:
             self.save()
-        self.tell({"started": run.name, "pid": run.process.pid if run.process else 0})
+        self.tell({"started": run.name})
         if self.keeps_joiners:
             self.loop.after(JOINER_DELAY, run.prepare_joiner)
         if run.plan.post_start:
@@ -200,48 +138,58 @@ class PodRun:
             return
         if result.success:
             return self._settled(run)
-        self.note(f'container "{run.name}": postStart hook failed: {result.text}')
-        run.kill()
-        return None
+        self.events.happened("FailedPostStartHook", run.name, f"postStart hook failed: {result.text.strip()}")
+        return self.restart(run, "FailedPostStartHook", None)
 
     def _settled(self, run: ContainerRun) -> None:
         """It runs and its hook is through."""
         probes.start(self, run)
-        self._changed()
+        self.changed()
         self.advance()
 
     def readiness_changed(self, _run: ContainerRun) -> None:
         """A probe has changed what is known of a container."""
-        self._changed()
+        self.changed()
         self.advance()
 
     def container_did_not_start(self, run: ContainerRun, error: Message) -> None:
         """A step of its launch failed."""
-        if not self.launched or not self._request.detached:
-            self._error = self._error or error
-            self.end("StartError")
-        else:
-            self.note(f'container "{run.name}" did not start: {error["message"]}')
-            self._after_end(run, 0.0, waiting="RunContainerError")
+        if not self.launched or self._is_needed_by_all(run):
+            self.error = self.error or error
+            self.end("StartError", grace=0)  # nobody needs what has started of it
+            return
+        self.events.happened("Failed", run.name, f"did not start: {error['message']}")
+        self.tell({"did_not_start": run.name, "error": error})
+        kind: type[EcirunError] = getattr(errors, error["error"])
+        self._after_end(run, 0.0, waiting="RunContainerError", code=kind.exit_code)
+
+    def _is_needed_by_all(self, run: ContainerRun) -> bool:
+        """Whether somebody waits in the foreground for a pod whose only program, or only next one, is this one."""
+        if self.equipment.request.detached:
+            return False
+        return run.name == self.plan.run_once or run.plan.role != "app" or len(self.apps) == 1
 
     def container_ended(self, run: ContainerRun, ran_for: float) -> None:
         """Its program has ended."""
         assert run.ended is not None
-        code = run.ended["exit_code"]
-        if code and self._first_failure is None and not self.ending:
-            self._first_failure = (code, run.ended["signal"])
-        self.tell({"ended_container": run.name, "exited": code, "signal": run.ended["signal"], "reason": run.ended["reason"]})
-        self._after_end(run, ran_for, waiting="CrashLoopBackOff")
+        code, number = run.ended["exit_code"], run.ended["signal"]
+        if run.ended["reason"] == "OOMKilled" and run.plan.limits.memory is not None:
+            self.note(run, f"out of memory: killed at its limit of {run.plan.limits.memory} bytes", reason="OOMKilled")
+        self.tell({"ended_container": run.name, "exited": code, "signal": number, "reason": run.ended["reason"]})
+        self._after_end(run, ran_for, waiting="CrashLoopBackOff", code=code)
 
-    def _after_end(self, run: ContainerRun, ran_for: float, *, waiting: str) -> None:
+    def _after_end(self, run: ContainerRun, ran_for: float, *, waiting: str, code: int) -> None:
         assert run.ended is not None
-        again = not self.ending and run.name != self.plan.run_once
+        again = not self.ending and not self._interrupted and run.name != self.plan.run_once
         if again and life.starts_again(run.plan.restart_policy, run.plan.role, run.ended["exit_code"]):
             delay = run.backoff.after(ran_for)
-            run.waiting = (waiting, f"back-off {delay:.0f}s restarting failed container={run.name}")
+            pod = f"{self.plan.name}_{self.plan.namespace}({self.plan.uid})"
+            run.waiting = (waiting, f"back-off {delay:.0f}s restarting failed container={run.name} pod={pod}")
             self.loop.after(delay, lambda: self._start(run))
+        elif code and run.plan.role != "sidecar" and not self.ending:
+            self.first_failure = self.first_failure or (code, run.ended["signal"])
         self.advance()
-        self._changed()
+        self.changed()
 
     # The end.
 
@@ -251,18 +199,36 @@ class PodRun:
             return
         self.ending, self.ending_message = reason, message
         grace = self.plan.grace_period_seconds if grace is None else grace
-        for run in self.runs:
-            if run.plan.role != "sidecar":
-                self._stop(run, grace)
-        self._kill_timer = self.loop.after(grace, self._grace_is_over)
+        for position, run in enumerate(self.runs):
+            if run.is_busy:
+                self._terminate(run, grace, self._that_end_before(position))
+        self.changed()
         self._go_on_ending()
+
+    def _that_end_before(self, position: int) -> list[ContainerRun]:
+        """The containers that a sidecar waits for: the apps, and the sidecars that started after it."""
+        if self.runs[position].plan.role != "sidecar":
+            return []
+        return [run for run in self.runs[position + 1 :] if run.plan.role != "init"]
+
+    def _terminate(self, run: ContainerRun, grace: float, waits_for: list[ContainerRun]) -> None:
+        if run.termination:
+            run.termination.hasten(grace)
+            run.termination.waits_for = waits_for
+        else:
+            natural = self.ending == "Completed"
+            run.termination = Termination(self, run, grace, waits_for=waits_for, natural=natural)
 
     def stop(self, grace: float | None) -> None:
         """End the pod from outside; `grace` in seconds, None for the pod's own. A further stop may only hasten the end."""
         if grace == 0:
             self.kill_all()
-        else:
+        elif not self.ending:
             self.end("Stopped", grace=grace)
+        elif grace is not None:
+            for run in self.runs:
+                if run.termination:
+                    run.termination.hasten(grace)
 
     def kill_all(self) -> None:
         """No more grace."""
@@ -272,129 +238,51 @@ class PodRun:
             run.kill()
         self._go_on_ending()
 
-    def _stop(self, run: ContainerRun, grace: float) -> None:
-        if not run.is_running:
-            if run.is_busy:
-                run.kill()
-            return
-        if grace == 0:
-            run.kill()
-        elif run.plan.pre_stop:
-            number = stop_signal(run.plan.stop_signal)
-            actions.start(self, run, run.plan.pre_stop, grace, lambda _result: run.signal(number))
-        else:
-            run.signal(stop_signal(run.plan.stop_signal))
-
-    def _grace_is_over(self) -> None:
-        left = [run for run in self.runs if run.is_busy]
-        if any(run.plan.role != "sidecar" for run in left):
-            self.note(f"still running {self.plan.grace_period_seconds} s after the stop signal: killed")
-        for run in left:
-            run.kill()
-
     def _go_on_ending(self) -> None:
-        """The sidecars end when nothing else runs, the last that started first."""
-        busy = [run for run in self.runs if run.is_busy]
-        if not busy:
+        if any(run.is_busy for run in self.runs):
             for run in self.runs:
-                run.will_not_start_again()
-            self.loop.done = True
+                if run.termination:
+                    run.termination.look()
             return
-        if all(run.plan.role == "sidecar" for run in busy):
-            last = busy[-1]
-            if not last.on_end or last.on_end[-1] is not _stopping:
-                last.on_end.append(_stopping)
-                self._stop(last, SIDECAR_GRACE)
+        for run in self.runs:
+            run.will_not_start_again()
+        self.loop.done = True
 
     def _deadline(self) -> None:
-        self.end("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+        message = "Pod was active on the node longer than the specified deadline"
+        self.events.happened("DeadlineExceeded", "", message)
+        self.end("DeadlineExceeded", message)
 
     def restart(self, run: ContainerRun, why: str, grace: int | None) -> None:
-        """End one container because a probe says so; its restart policy tells what follows."""
-        grace = self.plan.grace_period_seconds if grace is None else grace
-        self.note(f'container "{run.name}" {why}, will be ended')
-        timer = self.loop.after(grace, run.kill)
-        run.on_end.append(timer.cancel)
-        self._stop(run, grace)
+        """End one container because a probe or hook says so; its restart policy tells what follows."""
+        again = ", will be restarted" if run.plan.restart_policy != "Never" else ""
+        self.events.happened("Killing", run.name, f"{why}{again}")
+        if run.termination is None:
+            run.termination = Termination(self, run, self.plan.grace_period_seconds if grace is None else grace)
 
-    # What containers ask of the pod.
+    # What the client says and hears.
 
-    def clear_termination_file(self, name: str) -> None:
-        """A container that starts again has said nothing yet."""
-        with contextlib.suppress(OSError):
-            os.truncate(self._sandbox.bench.at("file", f"termination-log.{name}"), 0)
+    def signalled(self, number: int) -> None:
+        """A signal of the client's: for the app containers, or for the init container that runs."""
+        if number == signal.SIGINT:
+            self._interrupted = True  # who is interrupted shall not start again
+        running = [run for run in self.apps if run.is_running and self.plan.run_once in ("", run.name)]
+        for run in running or [run for run in self.runs if run.is_running]:
+            run.signal(number)
 
-    def take_process(self, plan: ContainerPlan, group: cgroup.Group | None) -> tuple[Child, cgroup.Group | None]:
-        """A process for a container, in its group: the one that was made ahead, when it fits, else a new one."""
-        groundwork = plan.groundwork()
-        ahead, self._sandbox.process = self._sandbox.process, None
-        if ahead is not None and groundwork == self._sandbox.groundwork:
-            return ahead, self._sandbox.bench.first_group
-        if ahead is not None:
-            discard(ahead)
-        new = container_process.start(self._sandbox.zygote, self._sandbox.bench.namespaces, groundwork, self.fault)
-        container_process.show_plan(new.end, plan.name, self.plan_file)
-        if group is None:
-            group = self._sandbox.bench.groups.new()
-        if group is not None:
-            cgroup.add(group, new.pid)
-        return new, group
+    def tell(self, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+        """Something for the client that launched the pod."""
+        messages.offer(self.client, message, descriptors)
 
-    def new_joiner(self, run: ContainerRun) -> Child:
-        """A process that has joined the container."""
-        return joiner.start(self._sandbox.zygote, run.target, self.plan_file, run.name)
+    def note(self, run: ContainerRun, text: str, *, reason: str = "Killing") -> None:
+        """Something about a container that its user should know."""
+        self.events.happened(reason, run.name, text, shown=text if len(self.runs) == 1 else "")
 
-    def make_tree(self, plan: ContainerPlan, where: int) -> tuple[int, str]:
-        """Make the container's tree in the mount namespace `where`, find its working directory, to be closed, and its program.
-
-        Raises EcirunError or OSError.
-        """
-        bench = self._sandbox.bench
-        mounts = pod_steps.open_mounts(bench, plan, self.shadowed)
-        say = self._say if self.verbose else None
-        return tree_steps.make_tree(tree_steps.tree_steps(plan, self.shadowed), mounts, where, bench.tree, say, self.fault)
-
-    def _say(self, step: str) -> None:
-        messages.send(self.client, {"step": step})
-
-    def attached_streams(self, name: str) -> tuple[int, ...] | None:
-        """The client's streams for that container, or None when its output goes to its log."""
-        return self._request.streams.get(name)
-
-    def new_capture(self, log: str, *, again: bool) -> Capture:
-        """The log of a container that starts; what it wrote when it ran before becomes the previous log."""
-        if again:
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(log, log.removesuffix(".log") + ".previous.log")
-                os.unlink(f"{log}.1")
-        return Capture(self.loop, LogFile(log, self._request.log_limit))
-
-    def log_tail(self, log: str) -> bytes:
-        """The end of a container's log, without the runtime's marks."""
-        try:
-            with open(log, "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - 65536))
-                lines = file.read().splitlines()[-80:]
-        except OSError:
-            return b""
-        return b"\n".join(line.split(b" ", 3)[-1] for line in lines)
-
-    def volume_path(self, name: str) -> str:
-        """Where the volume is on the bench."""
-        return self._sandbox.bench.at("volume", name)
-
-    def read_termination_file(self, name: str) -> bytes:
-        """What the container wrote into its termination log."""
-        try:
-            with open(self._sandbox.bench.at("file", f"termination-log.{name}"), "rb") as file:
-                return file.read(LONGEST_TERMINATION_MESSAGE)
-        except OSError:
-            return b""
-
-    def with_address(self, request: Message) -> Message:
-        """The request with the pod's address in its environment, where the plan could not know it."""
-        env = {name: value.replace(POD_IP, self.address) for name, value in request["env"].items()}
-        return {**request, "env": env}
+    def warn(self, text: str) -> None:
+        """Something that is not as the pod's user may think; said once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.tell({"warning": text})
 
     def reap(self, pid: int, pidfd: int) -> None:
         """Collect a child that nobody asks about, when it ends."""
@@ -414,110 +302,33 @@ class PodRun:
             spawning.send_signal(pidfd, signal.SIGKILL)
             os.waitpid(pid, 0)
 
-    def signalled(self) -> list[ContainerRun]:
-        """The containers that a signal of the client's is for."""
-        return [run for run in self.runs if run.plan.role == "app" and self.plan.run_once in ("", run.name)]
+    def abandon(self) -> None:
+        """Something has gone wrong here: end every process at once."""
+        for run in self.runs:
+            if run.process is not None:
+                run.kill()
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(run.process.pid, 0)
+        self.collect()
 
-    # Telling.
-
-    def tell(self, message: Message, descriptors: tuple[int, ...] = ()) -> None:
-        """Something for the client that launched the pod."""
-        messages.offer(self.client, message, descriptors)
-
-    def note(self, text: str) -> None:
-        """Something that its user should know."""
-        self.tell({"note": text})
-
-    def warn(self, text: str) -> None:
-        """The same, but once."""
-        if text not in self._warned:
-            self._warned.add(text)
-            self.tell({"warning": text})
+    def detach(self) -> None:
+        """It does not end with its client any more."""
+        self.equipment.request.detached = True
+        self.save()
 
     def drain(self) -> None:
         """Log what containers have written up to now."""
         for run in self.runs:
             run.drain()
 
-    def phase(self) -> life.Phase:
-        """The pod's phase."""
-        if self.ending in ("DeadlineExceeded", "Evicted"):
-            return "Failed"
-        if self.loop.done:
-            apps = [run.ended for run in self.runs if run.plan.role == "app"]
-            return "Succeeded" if all(ended is not None and ended["exit_code"] == 0 for ended in apps) else "Failed"
-        return life.phase_of([_standing(run) for run in self.runs])
-
-    def status(self) -> dict[str, Any]:
-        """What state.json says."""
-        phase = self.phase()
-        return {
-            "schema_version": 1,
-            "name": self.plan.name,
-            "namespace": self.plan.namespace,
-            "uid": self.plan.uid,
-            "phase": phase,
-            "reason": self.ending if self.ending in ("DeadlineExceeded", "Evicted") else "",
-            "message": self.ending_message,
-            "started_at": self._started_at,
-            "address": self.address,
-            "supervisor": os.getpid(),
-            "detached": self._request.detached,
-            "captured": not self._request.streams,
-            "exit_code": self.outcome().get("exited") if self.loop.done else None,
-            "containers": [run.status() for run in self.runs],
-        }
-
-    def _changed(self) -> None:
+    def changed(self) -> None:
         """Save the state soon: a pod that lives for a moment only spares itself the writing."""
         if self._save_timer is None:
             self._save_timer = self.loop.after(SAVE_DELAY, self.save)
 
     def save(self) -> None:
         """Write state.json."""
-        self._save_timer = None
-        # A full disk costs the record of this moment, not the pod.
-        with contextlib.suppress(OSError):
-            self._folder.write("state.json", json.dumps(self.status(), indent=1) + "\n")
-
-    def outcome(self) -> Message:
-        """How it ended, for the client: an error, or the exit code that stands for the pod."""
-        if self._error is not None:
-            return self._error
-        if self.plan.run_once:
-            once = self._run(self.plan.run_once).ended
-            code, number = (once["exit_code"], once["signal"]) if once else (137, int(signal.SIGKILL))
-        else:
-            code, number = self._first_failure or self._last_code()
-        return {"exited": code, "signal": number, "phase": self.phase(), "reason": self.ending}
-
-    def _last_code(self) -> tuple[int, int | None]:
-        """The first code that is not 0 of containers that were stopped, else 0."""
-        for run in self.runs:
-            if run.plan.role == "app" and run.ended and run.ended["exit_code"]:
-                return run.ended["exit_code"], run.ended["signal"]
-        return 0, None
-
-
-def _stopping() -> None:
-    """Marks a sidecar that has been told to stop."""
-
-
-def _standing(run: ContainerRun) -> life.Standing:
-    final = run.ended["exit_code"] if run.ended is not None and run.waiting is None else None
-    return life.Standing(run.plan.role, run.is_running, final)
-
-
-def discard(process: Child) -> None:
-    """A process that does not become a container after all."""
-    process.end.close()
-    os.close(process.pidfd)
-    os.waitpid(process.pid, 0)
-
-
-def stop_signal(name: str) -> int:
-    """The number of a stop signal of a plan: SIGTERM, SIGRTMIN+3 or 15."""
-    if name.isdecimal():
-        return int(name)
-    base, sign, offset = name.replace("-", "+-").partition("+")
-    return int(getattr(signal, base)) + (int(offset) if sign else 0)
+        if self._save_timer:
+            self._save_timer.cancel()
+            self._save_timer = None
+        self.status.save()

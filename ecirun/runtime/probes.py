@@ -27,7 +27,7 @@ def start(pod: PodRun, run: ContainerRun) -> None:
 
 def startup_succeeded(pod: PodRun, run: ContainerRun) -> None:
     """From here on the other probes count."""
-    run.started = True
+    run.started = run.has_started = True
     if run.plan.liveness_probe:
         _Worker(pod, run, "Liveness", run.plan.liveness_probe)
     if run.plan.readiness_probe:
@@ -48,7 +48,8 @@ class _Worker:
         self.in_a_row = 0
         self.timer: Timer | None = None
         run.on_end.append(self._stop)
-        self._next_in(probe.initial_delay)
+        # Counted from the container's start, also where the startup probe has taken a part of it.
+        self._next_in(max(0.0, probe.initial_delay - (pod.loop.now() - (run.running_since or 0.0))))
 
     def _next_in(self, seconds: float) -> None:
         self.timer = self.pod.loop.after(seconds, self._ask)
@@ -64,16 +65,22 @@ class _Worker:
             actions.start(self.pod, self.run, self.probe.action, self.probe.timeout, self._answered)
 
     def _answered(self, result: actions.Result) -> None:
+        if result.is_error and self.run.has_just_ended:
+            return None
+        if result.is_error:
+            # Neither success nor failure: whatever was known stays as it is.
+            self.pod.events.happened("Unhealthy", self.run.name, f"{self.kind} probe errored: {result.text.strip()}")
+            return self._next_in(self.probe.period)
         if result.success != self.last:
             self.in_a_row = 0
         self.last = result.success
         self.in_a_row += 1
         if not result.success:
-            self.pod.note(f'container "{self.run.name}": {self.kind} probe failed: {result.text.strip()}')
+            self.pod.events.happened("Unhealthy", self.run.name, f"{self.kind} probe failed: {result.text.strip()}")
         enough = self.probe.success_threshold if result.success else self.probe.failure_threshold
-        if self.in_a_row == enough and not self._conclude(result.success):
-            return
-        self._next_in(self.probe.period)
+        if self.in_a_row < enough or self._conclude(result.success):
+            self._next_in(self.probe.period)
+        return None
 
     def _conclude(self, success: bool) -> bool:
         """Act on a result that has come often enough; whether the probe goes on."""

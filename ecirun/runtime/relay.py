@@ -19,15 +19,16 @@ HANDLED = (*FORWARDED, signal.SIGINT, signal.SIGTERM, signal.SIGWINCH)
 
 
 class Relay:
-    """Serves one socket. `on_message` gets each message and tells whether it was the last, `on_signal` each signal."""
+    """Serves one socket. `on_message` gets each message and tells whether it was the last, `on_signal` each signal.
+
+    It is entered before there is anything to serve: what runs then may be signalled as soon as it says so.
+    """
+
+    end: Socket
 
     def __init__(
-        self,
-        end: Socket,
-        on_message: Callable[[Message, tuple[int, ...]], bool],
-        on_signal: Callable[[signal.Signals], None],
+        self, on_message: Callable[[Message, tuple[int, ...]], bool], on_signal: Callable[[signal.Signals], None]
     ) -> None:
-        self.end = end
         self.on_message = on_message
         self.on_signal = on_signal
         self.terminal: Terminal | None = None
@@ -44,7 +45,6 @@ class Relay:
     def __exit__(self, *_reason: object) -> None:
         if self.terminal:
             self.terminal.restore()
-        self.end.close()
         signal.set_wakeup_fd(self._previous)
         for number, handler in self._old.items():
             signal.signal(number, handler)
@@ -59,10 +59,12 @@ class Relay:
         """Join this process's terminal with the container's."""
         self.terminal = Terminal(descriptor, stdin=stdin)
 
-    def run(self) -> None:
-        """Until the last message, or the end of the socket."""
+    def run(self, end: Socket) -> None:
+        """Until the last message, or the end of the socket, which is then closed."""
+        self.end = end
         while not self._turn():
             pass
+        end.close()
         if self.terminal:
             self.terminal.drain()
         for prefixer in self.prefixers:

@@ -40,7 +40,10 @@ def spawn(
 
 
 def wait(pid: int, pidfd: int, orders: Socket) -> Message:
-    """How the program ended. Meanwhile signals that `orders` asks for are passed on; its end means to kill."""
+    """How the program ended. Meanwhile signals that `orders` asks for are passed on.
+
+    The end of `orders` means to kill the program and what it started in its process group.
+    """
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     poll.register(orders.fileno(), select.POLLIN)
@@ -50,9 +53,19 @@ def wait(pid: int, pidfd: int, orders: Socket) -> Message:
             message, _descriptors = messages.receive(orders)
             if message is None:
                 poll.unregister(orders.fileno())
-            send_signal(pidfd, message["signal"] if message else signal.SIGKILL)
+                _kill_group(pid)
+            else:
+                send_signal(pidfd, message["signal"])
         if pidfd in ready:
             return exit_message(os.waitpid(pid, 0)[1])
+
+
+def _kill_group(leader: int) -> None:
+    # The leader is not reaped yet, so nobody else can have its number.
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
 
 
 def send_signal(pidfd: int, number: int) -> None:

@@ -1,8 +1,9 @@
 """The state folder /run/ecirun: one folder per pod, held by a lock for as long as its supervisor lives.
 
 A lock tells life from death better than a pid does: the kernel drops it with the last process that has it, and nobody can
-take a stale one for a live one. Every file is written beside its place and renamed into it. The folder is the only truth: a
-pod that ended keeps its folder, with its last state and its logs, until it is removed.
+take a stale one for a live one. Who makes, names or removes a folder has it to itself meanwhile (flock), which is a lock of
+another kind. Every file is written beside its place and renamed into it. The folder is the only truth: a pod that ended
+keeps its folder, with its last state and its logs, until it is removed.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ecirun.errors import HostUnsupported, PodNameTaken
+from ecirun.linux import locks
 
 STATE = "/run/ecirun"
 CONTROL = "control.sock"
 ENDED = ("Succeeded", "Failed")
+DRAFT = ".new-"  # a folder that has no name yet, or no longer
 
 
 class PodFolder:
-    """The folder of a pod that this process holds the lock of."""
+    """The folder of a pod, as its supervisor or who cleans up after it has it. `lock` is a descriptor of it."""
 
     def __init__(self, path: str, lock: int) -> None:
         self.path = path
@@ -43,12 +46,14 @@ class PodFolder:
 
     def give_up_name(self) -> None:
         """From here on another pod may have the name; the folder is a draft again."""
-        path = f"{os.path.dirname(self.path)}/.new-{os.getpid()}"
+        path = _draft_path(os.path.dirname(self.path))
         os.rename(self.path, path)
         self.path = path
 
     def remove(self) -> None:
-        """Take the folder away; the lock goes last, with the process."""
+        """Take the folder away."""
+        if not os.path.basename(self.path).startswith(DRAFT):
+            self.give_up_name()
         remove_folder(self.path)
 
 
@@ -66,19 +71,34 @@ class PodRecord(NamedTuple):
 
 
 def draft(root: str) -> PodFolder:
-    """A folder for a pod whose name is not known yet, in the state folder `root`."""
-    path = f"{root}/.new-{os.getpid()}"
-    try:
+    """A folder for a pod whose name is not known yet, in the state folder `root`, held by this process."""
+    while True:
+        path = _draft_path(root)
         try:
             os.mkdir(path, 0o700)
-        except FileExistsError:
-            remove_folder(path)  # of a process that was killed, and whose pid this one has
-            os.mkdir(path, 0o700)
-        lock = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except PermissionError as error:
-        raise HostUnsupported(f"Can't write {error.filename}: {error.strerror}", hint="run ecirun as root") from None
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return PodFolder(path, lock)
+        except PermissionError as error:
+            raise HostUnsupported(f"Can't write {error.filename}: {error.strerror}", hint="run ecirun as root") from None
+        # Until it is held it looks like one that was left behind.
+        with contextlib.suppress(FileNotFoundError), locks.to_oneself(path):
+            return PodFolder(path, _held(path))
+
+
+def hold_root(root: str = STATE) -> int:
+    """The state folder itself, made when it is missing, and not to be removed before the descriptor is closed."""
+    while True:
+        os.makedirs(root, 0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError), locks.to_oneself(root):
+            return _held(root)
+
+
+def _held(path: str) -> int:
+    held = os.open(path, locks.FOLDER)
+    locks.hold(held)
+    return held
+
+
+def _draft_path(root: str) -> str:
+    return f"{root}/{DRAFT}{os.urandom(8).hex()}"
 
 
 def _name_taken(root: str, name: str) -> PodNameTaken:
@@ -95,15 +115,15 @@ def _name_taken(root: str, name: str) -> PodNameTaken:
 
 def write_file(path: str, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, whole. Raises OSError."""
-    draft = f"{path}.new-{os.getpid()}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    unfinished = f"{path}.new-{os.urandom(4).hex()}"
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         data = text.encode()
         while data:
             data = data[os.write(descriptor, data) :]
-        os.replace(draft, path)
+        os.replace(unfinished, path)
     except OSError:
-        os.unlink(draft)
+        os.unlink(unfinished)
         raise
     finally:
         os.close(descriptor)
@@ -119,28 +139,27 @@ def names(root: str = STATE) -> list[str]:
 
 def read(root: str, name: str) -> PodRecord | None:
     """The pod of that name, or None."""
+    if not name or "/" in name or name.startswith("."):
+        return None
     try:
-        lock = os.open(f"{root}/{name}/lock", os.O_RDWR | os.O_CLOEXEC)
+        folder = os.open(f"{root}/{name}", locks.FOLDER)
     except OSError:
         return None
     try:
-        alive = not _lock_now(lock)
+        return _record(folder, name)
     finally:
-        os.close(lock)
-    return PodRecord(name, alive, _state(f"{root}/{name}"))
+        os.close(folder)
 
 
-def _lock_now(lock: int) -> bool:
+def _record(folder: int, name: str) -> PodRecord:
+    # In this order: one that ends meanwhile is seen alive with its last state, and never lost.
+    alive = locks.is_held(folder)
+    return PodRecord(name, alive, _state(folder))
+
+
+def _state(folder: int) -> dict[str, Any]:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _state(path: str) -> dict[str, Any]:
-    try:
-        with open(f"{path}/state.json") as file:
+        with open(os.open("state.json", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)) as file:
             state = json.load(file)
     except (OSError, ValueError):
         return {}
@@ -148,49 +167,68 @@ def _state(path: str) -> dict[str, Any]:
 
 
 def lost_pods(root: str = STATE) -> Iterator[tuple[PodRecord, PodFolder]]:
-    """The pods whose supervisor is gone, each locked by this process while the caller cleans up after it."""
+    """The pods whose supervisor is gone, each to itself while the caller cleans up after it. Drafts of such go on the way.
+
+    Raises HostUnsupported when the state folder is somebody else's.
+    """
     try:
         found = sorted(os.listdir(root))
-    except (FileNotFoundError, PermissionError):
+    except FileNotFoundError:
         return
+    except PermissionError as error:
+        raise HostUnsupported(f"Can't read {root}: {error.strerror}", hint="run ecirun as root") from None
     for name in found:
-        if name.startswith(".") and not name.startswith(".new-"):
-            continue
         path = f"{root}/{name}"
-        try:
-            lock = os.open(f"{path}/lock", os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            # A named folder came into being with its lock and loses it last, so one without is half removed. A draft gets
-            # its lock right after it is made, and names the process that makes it.
-            if not name.startswith(".new-") or not os.path.exists(f"/proc/{name[5:]}"):
-                remove_folder(path)
+        if (name.startswith(".") and not name.startswith(DRAFT)) or _is_in_order(path):
             continue
-        try:
-            if _lock_now(lock):
-                record = PodRecord(name, False, _state(path))
-                if name.startswith(".new-"):
-                    remove_folder(path)
-                elif record.lost:
-                    yield record, PodFolder(path, lock)
-        finally:
-            os.close(lock)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), locks.to_oneself(path) as lock:
+            record = _record(lock, name)
+            if record.alive:
+                continue
+            if name.startswith(DRAFT):
+                remove_folder(path)
+            elif record.lost:
+                yield record, PodFolder(path, lock)
+
+
+def _is_in_order(path: str) -> bool:
+    """Whether the folder's supervisor lives, as nearly all do: nothing else need be looked at."""
+    try:
+        folder = os.open(path, locks.FOLDER)
+    except OSError:
+        return True
+    try:
+        return locks.is_held(folder)
+    finally:
+        os.close(folder)
+
+
+def remove_pod(root: str, name: str) -> bool:
+    """Remove the folder of a pod that has ended; False when it runs (again)."""
+    with contextlib.suppress(FileNotFoundError), locks.to_oneself(f"{root}/{name}") as lock:
+        if locks.is_held(lock):
+            return False
+        PodFolder(f"{root}/{name}", lock).remove()
+    return True
 
 
 def remove_folder(path: str) -> None:
-    """Remove a pod's folder and what is in it; nothing to remove is fine."""
+    """Remove a folder and what is in it; nothing to remove is fine."""
     with contextlib.suppress(FileNotFoundError):
-        for entry in sorted(os.scandir(path), key=lambda entry: entry.name == "lock"):
+        for entry in os.scandir(path):
             if entry.is_dir(follow_symlinks=False):
                 remove_folder(entry.path)
             else:
-                os.unlink(entry.path)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(entry.path)
         os.rmdir(path)
 
 
 def remove_if_empty(root: str = STATE) -> None:
-    """Leave nothing behind when no pod is left."""
-    with contextlib.suppress(OSError):
-        os.rmdir(root)
+    """Leave nothing behind when no pod is left, and no launcher that may start one."""
+    with contextlib.suppress(OSError), locks.to_oneself(root) as lock:
+        if not locks.is_held(lock):
+            os.rmdir(root)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@
     {"terminal"}, {"started"}     ◀───  3. the containers (see `container_process`, `pod_run`)
     {"note"}, {"warning"}         ◀───
     {"signal"}, {"stop"}, {"exec"}───▶
+    {"status"}, {"detach"}        ───▶
     {"ended": …} or {"error": …}  ◀───  4. everything is taken away
     {"free": true}                ◀───  5. after a {"forget"}: makes another sandbox, with namespaces of its own, and waits
 
@@ -30,15 +31,17 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, from_plain
 from ecirun.runtime import bridge, container_process, host_sysctls, makeshift, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
+from ecirun.runtime.equipment import Equipment, Sandbox, discard
 from ecirun.runtime.groups import Groups
 from ecirun.runtime.loop import Loop
 from ecirun.runtime.messages import Message
 from ecirun.runtime.names import NameServer
-from ecirun.runtime.pod_run import PodRun, Request, Sandbox, discard
+from ecirun.runtime.pod_run import PodRun
 from ecirun.runtime.pod_steps import pod_steps
+from ecirun.runtime.request import Request
 from ecirun.runtime.sandbox_steps import Bench, attach_places, sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
-from ecirun.runtime.state import CONTROL
+from ecirun.runtime.state import CONTROL, PodFolder
 from ecirun.runtime.steps import Fault, run_steps
 from ecirun.runtime.zygote import Zygote
 
@@ -107,7 +110,7 @@ class _Supervisor:
         self.plan: PodPlan | None = None
         self.detached = False
         self.waiting: list[Socket] = []
-        self.scratch_parent = -1
+        self.scratch, self.scratch_path = -1, ""
         self.pod: PodRun | None = None
         self.captured = False  # whether the pod's client has its output from the logs
         self.forgotten = False
@@ -128,8 +131,11 @@ class _Supervisor:
                     raise failed
                 assert sandbox is not None
                 last = self._run_pod(Request(message, descriptors), sandbox)
-            except (OSError, EcirunError) as error:
+            except Exception as error:
+                # Whatever it is: the host gets back what it lent.
                 last = container_process.error_message(error)
+                if self.pod is not None:
+                    self.pod.abandon()
         return self._clean_up(sandbox, last)
 
     def _wait_for_launch(self, failed: Exception | None) -> tuple[Message | None, tuple[int, ...]]:
@@ -172,11 +178,11 @@ class _Supervisor:
         text = messages.read_memory(request.plan_file)
         plan: PodPlan = from_plain(PodPlan, json.loads(text))
         self.detached = request.detached
+        self.scratch, self.scratch_path = request.scratch, plan.scratch
         folder = self.bench.folder
         assert folder is not None
         folder.take_name(plan.name)
         self.plan = plan
-        self.scratch_parent = request.scratch_parent
         attach_places(self.bench, request.places, request.place_mounts)
         say = None
         if request.verbose:
@@ -188,7 +194,7 @@ class _Supervisor:
         run_steps(pod_steps(plan), self.bench, say, request.fault)
         if plan.network.mode == "bridge":
             NameServer(self.loop, f"{self.bench.state}/{bridge.FOLDER}")
-        pod = PodRun(plan, request, sandbox, folder, self.loop, self.client)
+        pod = PodRun(plan, Equipment(plan, request, sandbox, folder, self.loop, self._say), self.loop, self.client)
         self.pod = pod
         self.captured = not request.streams and not request.detached
         if self.bench.proc < 0:
@@ -197,13 +203,18 @@ class _Supervisor:
         pod.begin()
         # The first container's process is at work meanwhile.
         process.set_title(f"{TITLE} {plan.name}")
-        folder.write("plan.json", text.decode())
+        self._record_plan(folder, plan.recorded(text, self.bench.address))
         self._hear_from_now_on(pod)
         self.loop.run()
         pod.collect()
         if self.detached and pod.launched:
             pod.save()
-        return pod.outcome()
+        return pod.status.outcome()
+
+    def _record_plan(self, folder: PodFolder, text: bytes) -> None:
+        # A full disk costs the record, not the pod.
+        with contextlib.suppress(OSError):
+            folder.write("plan.json", text.decode())
 
     def _say(self, text: str) -> None:
         messages.send(self.client, {"step": text})
@@ -248,13 +259,16 @@ class _Supervisor:
         if "exec" in message:
             self._execute(pod, message["exec"], descriptors)
         elif "signal" in message:
-            for run in pod.signalled():
-                run.signal(message["signal"])
+            pod.signalled(message["signal"])
         elif "stop" in message:
+            messages.offer(end, {"heard": "stop"})
             pod.stop(message["stop"])
         elif "status" in message:
             pod.drain()
-            messages.offer(end, {"status": pod.status()})
+            messages.offer(end, {"status": pod.status.as_json(), "asked": message["status"]})
+        elif "detach" in message:
+            self.detached, self.captured = True, False
+            pod.detach()
         if "wait" in message:
             self.waiting.append(end)
         if "forget" in message:
@@ -263,11 +277,17 @@ class _Supervisor:
     def _execute(self, pod: PodRun, request: Message, descriptors: tuple[int, ...]) -> None:
         run = self._running(pod, request.pop("container", ""))
         if isinstance(run, ContainerRun):
-            run.execute(request, descriptors)
-            return
+            try:
+                return run.execute(request, descriptors)
+            except OSError as error:
+                why = f'Can\'t execute in container "{run.name}": {error.strerror}'
+                failed = {"error": "LaunchFailed", "message": why, "step": "exec", "hint": "see what this host has run out of"}
+        else:
+            failed = {"error": "NotRunning", "message": run, "hint": f"see `ecirun inspect {pod.plan.name}`"}
         status = sockets.adopt(os.dup(descriptors[0]))
-        messages.send(status, {"error": "NotRunning", "message": run, "hint": f"see `ecirun inspect {pod.plan.name}`"})
+        messages.send(status, failed)
         status.close()
+        return None
 
     def _running(self, pod: PodRun, name: str) -> ContainerRun | str:
         """The container to execute in, or why there is none."""
@@ -283,15 +303,16 @@ class _Supervisor:
             spawning.send_signal(self.bench.pause.pidfd, signal.SIGKILL)
             os.waitpid(self.bench.pause.pid, 0)
         self._release()
-        if self.scratch_parent >= 0 and self.plan is not None:
-            self._remove_scratch(self.plan.scratch)
+        if self.scratch >= 0:
+            self._remove_scratch()
         for end in self.waiting:
             messages.offer(end, {"ended": last})
         folder = self.bench.folder
         if folder is not None and self.plan is not None and not self.keeps_folder(last):
             if self.captured and last is not None and not self.forgotten:
                 self._stay_for_questions(last)
-            folder.give_up_name()
+            if not self.keeps_folder(last):
+                folder.give_up_name()
         free = self.forgotten and last is not None and "error" not in last and messages.send(self.client, {"free": True})
         if last is not None and not self.captured:
             messages.send(self.client, {"ended": last})
@@ -303,6 +324,9 @@ class _Supervisor:
         if sandbox is not None and sandbox.process is not None:
             discard(sandbox.process)
         self.bench.groups.remove()
+        if folder is not None:
+            # Who waits for this process to hang up shall find that nobody holds the folder.
+            os.close(folder.lock)
         return free
 
     def keeps_folder(self, last: Message | None) -> bool:
@@ -322,16 +346,20 @@ class _Supervisor:
                 return
             for descriptor in descriptors:
                 os.close(descriptor)
-            if "status" in message and self.pod is not None:
-                messages.offer(self.client, {"status": self.pod.status()})
+            if self.pod is None:
+                continue
+            if "detach" in message:
+                self.detached = True
+                return self.pod.detach()
+            if "status" in message:
+                messages.offer(self.client, {"status": self.pod.status.as_json(), "asked": message["status"]})
 
-    def _remove_scratch(self, path: str) -> None:
-        from ecirun.linux.tree import remove_tree
+    def _remove_scratch(self) -> None:
+        from ecirun.runtime import places
 
         for place in self.bench.places.values():
             mount.umount2(place, mount.MNT_DETACH)
-        with contextlib.suppress(OSError):
-            remove_tree(self.scratch_parent, os.path.basename(path))
+        places.remove_scratch(self.scratch, self.scratch_path)
 
     def _release(self) -> None:
         plan = self.plan

@@ -7,6 +7,7 @@ program runs there yet. Paths of the image are walked by the kernel's rules for 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -112,7 +113,17 @@ class AttachMount:
             descriptor = bench.mounts.pop(self.mount.target)
         else:
             descriptor = mount.new_filesystem(self.mount.type, self.mount.data, mount.attributes(self.mount.options))
-        attach_in_root(bench.root, descriptor, self.mount)
+        try:
+            attach_in_root(bench.root, descriptor, self.mount)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            what = f'volume "{self.mount.source.partition(":")[2]}"' if self.mount.type == "volume" else self.mount.source
+            raise LaunchFailed(
+                f"Can't mount {what} on {self.mount.target}: one is a directory and the other is not",
+                step=self.name,
+                hint="mount a directory on a directory and a file on a file",
+            ) from None
 
 
 class PivotRoot:

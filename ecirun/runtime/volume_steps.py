@@ -44,7 +44,7 @@ class MakeVolume:
         elif volume.sub_path:
             attach(self._copied(bench), path)
         else:
-            options = {"mode": "0777"} if volume.kind == "memory" else {"mode": "0755"}
+            options = {"mode": "0755" if volume.kind == "declared" else "0777"}
             if volume.size is not None and volume.kind == "memory":
                 options["size"] = str(volume.size)
             attach(mount.new_filesystem("tmpfs", options, mount.MOUNT_ATTR_NODEV), path)

@@ -32,15 +32,25 @@ class Child(NamedTuple):
 
 
 class Zygote:
-    """The zygote, as its supervisor holds it."""
+    """The zygote, as its supervisor holds it. One that rests is made anew when it is needed."""
 
     def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
         self.end, theirs = sockets.pair()
-        pid, pidfd = process.clone3(0)
-        if pid == 0:
+        self._pid, pidfd = process.clone3(0)
+        if self._pid == 0:
             _serve(theirs)
         os.close(pidfd)
         theirs.close()
+
+    def rest(self) -> None:
+        """Give its memory back until the next fork."""
+        if self._pid:
+            self.end.close()
+            os.waitpid(self._pid, 0)
+            self._pid = 0
 
     def fork(
         self, become: Literal["container", "joiner"], message: Message, descriptors: tuple[int, ...], *, own_processes: bool
@@ -48,13 +58,25 @@ class Zygote:
         """A new child of this process, PID 1 of a PID namespace if it has its own processes. Raises OSError."""
         ours, theirs = sockets.pair()
         request = {"become": become, "own_processes": own_processes, **message}
-        messages.send(self.end, request, (theirs.fileno(), *descriptors))
-        theirs.close()
-        answer, received = messages.receive(self.end)
-        if answer is None or "errno" in answer:
-            code = answer["errno"] if answer else errno.ECHILD
-            raise OSError(code, os.strerror(code), "zygote")
+        try:
+            answer, received = self._ask(request, (theirs.fileno(), *descriptors))
+        finally:
+            theirs.close()
+        if "errno" in answer:
+            ours.close()
+            raise OSError(answer["errno"], os.strerror(answer["errno"]), "zygote")
         return Child(answer["pid"], received[0], ours)
+
+    def _ask(self, request: Message, descriptors: tuple[int, ...]) -> tuple[Message, tuple[int, ...]]:
+        """What the zygote answers. One that rests, or was killed, is made anew first."""
+        for _attempt in range(2):
+            if self._pid and messages.send(self.end, request, descriptors):
+                answer, received = messages.receive(self.end)
+                if answer is not None:
+                    return answer, received
+            self.rest()
+            self._start()
+        return {"errno": errno.ECHILD}, ()
 
 
 def _serve(end: Socket) -> None:
@@ -77,10 +99,10 @@ def _fork(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
         pid, pidfd = process.clone3(process.CLONE_PARENT | flags)
     except OSError as error:
         messages.send(end, {"errno": error.errno})
-        return
-    if pid == 0:
-        BECOME[message["become"]](sockets.adopt(descriptors[0]), message, descriptors[1:])
-    messages.send(end, {"pid": pid}, (pidfd,))
-    os.close(pidfd)
+    else:
+        if pid == 0:
+            BECOME[message["become"]](sockets.adopt(descriptors[0]), message, descriptors[1:])
+        messages.send(end, {"pid": pid}, (pidfd,))
+        os.close(pidfd)
     for descriptor in descriptors:
         os.close(descriptor)

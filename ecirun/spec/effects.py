@@ -33,6 +33,7 @@ NEUTRAL: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("PodSpec", "automountServiceAccountToken"): (False,),
     ("PodSpec", "enableServiceLinks"): (False, True),
     ("PodSpec", "hostUsers"): (True,),
+    ("PodSpec", "os"): ({"name": "linux"},),
     ("PodSpec", "preemptionPolicy"): ("PreemptLowerPriority",),
     ("PodSpec", "schedulerName"): ("default-scheduler",),
     ("Container", "stdinOnce"): (False,),

@@ -21,6 +21,12 @@ class Finding(NamedTuple):
     """One judgement. `message` is Kubernetes' field error without the path: `Invalid value: "x": why`.
 
     A finding that the pod asks to ignore is a note, and `ignored` says what it was.
+
+    >>> finding = ecirun.check(ecirun.pod(capabilities=["SYS_RAWIO"]))[0]
+    >>> finding.severity, finding.rule.id, finding.path
+    ('error', 'capability-needs-ticket', 'spec.containers[0].securityContext.capabilities.add[0]')
+    >>> finding.hint
+    'remove SYS_RAWIO, or ask Alibaba Cloud for it with a ticket'
     """
 
     rule: Rule

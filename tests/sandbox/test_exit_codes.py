@@ -102,7 +102,11 @@ def test_an_image_that_is_not_in_the_store_says_how_to_get_one(ecirun, tmp_path)
 
 
 def test_the_image_of_the_spec_runs_its_own_command(ecirun, pod_file):
-    assert ecirun("run", "-q", pod_file(container="args: [echo, $(GREETING) all]\nenv: [{name: GREETING, value: hello}]")) == (
+    assert ecirun(
+        "run",
+        "-q",
+        pod_file(pod="restartPolicy: Never", container="args: [echo, $(GREETING) all]\nenv: [{name: GREETING, value: hello}]"),
+    ) == (
         0,
         "hello all\n",
         "",

@@ -56,9 +56,9 @@ def in_terminal(*arguments: str, typed: bytes = b"", size: tuple[int, int] = (33
     """Runs ecirun on a terminal of its own; its exit code, what the terminal shows, and how it is left."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, size)
+    before = termios.tcgetattr(theirs)
     process = subprocess.Popen([*PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     shown = b""
-    before = termios.tcgetattr(theirs)
     ready = b"ready" if typed else b""
     while True:
         if ready and ready in shown:

@@ -54,14 +54,15 @@ def test_a_namespaced_sysctl_is_really_set(ecirun, pod_file, name, value, read):
 )
 def test_a_sysctl_of_the_whole_host_is_shown_with_a_warning(ecirun, pod_file, name, value):
     path = "/proc/sys/" + name.replace(".", "/")
-    before = Path(path).read_text()
+    # In a container's network namespace the host itself may not have the key.
+    before = Path(path).read_text() if Path(path).exists() else None
     file = pod_file(pod=sysctls(**{name: value}))
     result = ecirun("run", file, "--", "sh", "-c", f"cat {path}; echo 1 > {path}")
     assert (result.code, result.stdout) == (1, value + "\n")
     warning, refusal = result.stderr.splitlines()
     assert warning.startswith(f"ecirun: warning: sysctl {name} is only shown to the workload: ")
     assert refusal == f"sh: can't create {path}: Read-only file system"
-    assert Path(path).read_text() == before
+    assert (Path(path).read_text() if Path(path).exists() else None) == before
 
 
 def test_strict_refuses_what_can_only_be_shown(ecirun, pod_file):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -69,9 +68,8 @@ def test_checking_a_plain_pod_imports_nothing_heavy_and_nothing_that_it_does_not
 @pytest.mark.sandbox
 def test_running_a_plain_pod_imports_nothing_heavy(plain_pod):
     # --quiet rather than -q: for a short option, click imports difflib.
-    command = [*PROGRAM, "run", "--quiet", plain_pod, "--", "true"]
-    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    command = [PROGRAM[0], "-X", "importtime", *PROGRAM[1:], "run", "--quiet", plain_pod, "--", "true"]
+    done = subprocess.run(command, capture_output=True, text=True)
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert (done.returncode, "ecirun.runtime.client" in modules) == (0, True)
     assert modules & (HEAVY | RARE) == set()
