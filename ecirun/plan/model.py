@@ -306,7 +306,7 @@ class PodPlan(NamedTuple):
         return encoded.replace(POD_IP.replace("\0", "\\u0000").encode(), address.encode())
 
     def without_secrets(self) -> PodPlan:
-        """The plan as it may be shown."""
+        """The plan as it may be shown: what is taken from Secrets is hidden."""
         volumes = [
             volume._replace(files=tuple(file._replace(content=HIDDEN) if file.secret else file for file in volume.files))
             for volume in self.volumes

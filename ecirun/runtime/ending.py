@@ -97,8 +97,8 @@ class Termination:
         elif self.phase == "turn":
             self._send_signal()
         else:
-            seconds = round(self.pod.loop.now() - self._began)
-            self.pod.note(self.run, f"still running {seconds} s after the stop signal: killed")
+            seconds = round(self.until - self._began, 1)
+            self.pod.note(self.run, f"still running {seconds:g} s after the stop signal: killed")
             self.run.kill()
 
     def _set_timer(self) -> None:

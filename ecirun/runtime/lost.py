@@ -86,8 +86,8 @@ def _release(record: PodRecord, folder: PodFolder) -> None:
 def _was_detached(record: PodRecord, folder: PodFolder) -> bool:
     if record.state:
         return bool(record.state.get("detached"))
-    # Its record is lost too, but what it has written may still be wanted.
-    return os.path.isdir(f"{folder.path}/log")
+    # Its record is spoiled too, but what it has written may still be wanted. One without a record has hardly begun.
+    return os.path.exists(f"{folder.path}/state.json") and os.path.isdir(f"{folder.path}/log")
 
 
 def _sweep_groups() -> None:

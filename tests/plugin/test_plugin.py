@@ -272,7 +272,7 @@ def test_fails(ecirun_pod):
 
 def test_two_letters_v_show_the_whole_plan(project):
     result = project("def test_fails(ecirun_pod):\n    ecirun_pod('pod.yaml')\n    assert False\n", "-vv", pod=POD)
-    result.stdout.re_match_lines([r"container web", r"  inheritable +0+ +empty"])
+    result.stdout.re_match_lines([r"container web", r"  inheritable +0+ +none"])
 
 
 def test_the_report_shows_the_test_s_line_and_not_what_is_behind_it(project):

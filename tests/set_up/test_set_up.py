@@ -89,7 +89,8 @@ class Checkout:
         shutil.copy(self.folder / "pyproject.toml", self.venv / ".ready")
 
     def tool(self, name: str, text: str) -> None:
-        """One more program on the PATH."""
+        """One more program on the PATH, or another in the place of one of this machine's."""
+        (self.tools / name).unlink(missing_ok=True)  # a link: it must not be written through
         (self.tools / name).write_text(f"#!{self.tools}/bash\n{text}\n")
         (self.tools / name).chmod(0o755)
 
