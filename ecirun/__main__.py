@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from ecirun.linux.init import leave_first_place
 from ecirun.linux.standard_streams import open_standard_streams
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def main() -> int:
     """Run the command that the arguments name and return its exit code."""
     # A command lives for a moment and frees its memory by ending; the collector would only take a tenth of that moment.
     gc.disable()
+    leave_first_place()
     open_standard_streams()
     launcher = launcher_ahead(sys.argv[1:])
     try:
