@@ -127,11 +127,18 @@ def new_filesystem(kind: str, options: Mapping[str, str], attrs: int = 0, *, sou
 
 
 def open_tree(path: str, *, dir_fd: int = AT_FDCWD, recursive: bool = False) -> int:
-    """A descriptor of an unattached copy (a bind mount) of what is mounted at `path`."""
+    """A descriptor of an unattached copy (a bind mount) of what is mounted at `path`; mounts made there later do not follow."""
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW
     flags |= AT_RECURSIVE if recursive else 0
     flags |= 0 if path else AT_EMPTY_PATH
-    return syscall(SYS_open_tree, dir_fd, os.fsencode(path), flags, what=path)
+    tree = syscall(SYS_open_tree, dir_fd, os.fsencode(path), flags, what=path)
+    try:
+        # The copy of a shared mount is shared, that of a slave a slave.
+        mount_setattr(tree, propagation=MS_PRIVATE, recursive=recursive, what=path)
+    except BaseException:
+        os.close(tree)
+        raise
+    return tree
 
 
 def move_mount(mount: int, target: int, what: str = "") -> None:

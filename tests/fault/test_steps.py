@@ -75,7 +75,7 @@ def all_cases() -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def launcher() -> Iterator[Launcher]:
+def launcher(host_stays_as_it_is_in_the_end: None) -> Iterator[Launcher]:
     launcher = Launcher()
     launcher.start()
     yield launcher
