@@ -23,7 +23,7 @@ from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
 from ecirun.plan.mounts import usual_groundwork
 from ecirun.policy.load import Policy, load_policy
-from ecirun.runtime import client, state
+from ecirun.runtime import client, privileges, state
 from ecirun.runtime.client import Reservation
 from ecirun.runtime.launching import Launcher
 
@@ -121,6 +121,8 @@ def _run_with(
     pod = admitted_pod(given["spec"], given, policy, beside.learn, say_warnings=not given["quiet"])
     beside.read(given["beside"])
     beside.refuse_broken()
+    if not given["dry_run"]:
+        privileges.check_root()  # nor is an image made for a pod that cannot run
     status.phase = "plan"
     store = given["store"] or default_store()
     options = Options(
@@ -166,7 +168,7 @@ def _describe(plan: PodPlan, *, stdin: bool) -> int:
 def _launch(
     reservation: Reservation, plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]
 ) -> int:
-    from ecirun.runtime import lost, places, privileges
+    from ecirun.runtime import lost, places
 
     privileges.check_privileges(plan)
     lost.clean_up_lost_pods(shared.warner(quiet=given["quiet"]))
