@@ -13,6 +13,9 @@ ENOUGH = (
     "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
 )
 
+# podman gives containers fewer capabilities of its own accord.
+ENOUGH_IN_PODMAN = "--cap-add AUDIT_WRITE --cap-add MKNOD --cap-add NET_RAW"
+
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
     """One line for each finding, as soon as it is there; for what is missing, another with what to do about it."""
@@ -29,7 +32,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     needed = [finding.name for finding in missing if finding.needed]
     if needed:
         text = f"Pods cannot run here without {', '.join(needed)}."
-        return f"{text}\nIn docker, --privileged gives all, and this is enough:\n  {ENOUGH}"
+        return f"{text}\nIn docker, --privileged gives all, and this is enough (podman: and {ENOUGH_IN_PODMAN}):\n  {ENOUGH}"
     if missing:
         return f"Pods can run here, with less of {', '.join(finding.name for finding in missing)}."
     return "Pods can run here."

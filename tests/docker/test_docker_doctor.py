@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ecirun.doctor.report import ENOUGH
+from ecirun.doctor.report import ENOUGH, ENOUGH_IN_PODMAN
 
 SMALLEST = tuple(ENOUGH.removeprefix("docker run ").split())
 
@@ -108,7 +108,8 @@ def test_plain_docker_run_is_told_all_that_it_needs(in_docker):
     assert (result.code, result.stderr) == (1, "")
     *_lines, verdict, otherwise, command = result.stdout.splitlines()
     assert verdict.startswith("Pods cannot run here without CAP_NET_ADMIN, CAP_SYS_ADMIN, seccomp, namespace-mnt, ")
-    assert (otherwise, command) == ("In docker, --privileged gives all, and this is enough:", f"  {ENOUGH}")
+    assert otherwise == f"In docker, --privileged gives all, and this is enough (podman: and {ENOUGH_IN_PODMAN}):"
+    assert command == f"  {ENOUGH}"
     launch = in_docker("run", "example:network", flags=())
     assert launch == (
         125,
