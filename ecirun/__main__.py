@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from ecirun.linux.init import leave_first_place
 from ecirun.linux.standard_streams import open_standard_streams
 
+TYPE_CHECKING = False  # what it is in `typing`, whose import takes longer than all of this
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from ecirun.runtime.launching import Launcher
 
 STARTS_NOTHING = ("--help", "--dry-run")
@@ -22,7 +24,7 @@ def main() -> int:
     gc.disable()
     leave_first_place()
     open_standard_streams()
-    launcher = launcher_ahead(sys.argv[1:])
+    launcher = launcher_ahead() if runs_in_foreground(sys.argv[1:]) and os.geteuid() == 0 else None
     try:
         from ecirun.cli import main as run_command
 
@@ -35,31 +37,43 @@ def main() -> int:
             remove_if_empty()
 
 
-def launcher_ahead(words: list[str]) -> Launcher | None:
-    """A launcher for a pod in the foreground, which starts while this process still imports what reads the spec.
-
-    A guess: the command may be wrong in a way that only its parser sees, or may have a better launcher.
-    """
+def runs_in_foreground(words: list[str]) -> bool:
+    """Whether the command seems to run a pod in the foreground. A guess: only its parser sees every way to be wrong."""
     own = words[: words.index("--")] if "--" in words else words
     command = next((word for word in own if not word.startswith("-")), "")
-    flags = [word for word in own if word.startswith("-")]
-    detached = any(flag == "--detach" or (flag[1] != "-" and "d" in flag) for flag in flags if len(flag) > 1)
-    if command != "run" or detached or os.geteuid() != 0 or any(flag in STARTS_NOTHING for flag in flags):
-        return None
-    from ecirun.errors import EcirunError
+    flags = [word for word in own if len(word) > 1 and word[0] == "-"]
+    detached = any(flag == "--detach" or (flag[1] != "-" and "d" in flag) for flag in flags)
+    return command == "run" and not detached and not any(flag in STARTS_NOTHING for flag in flags)
+
+
+def launcher_ahead() -> Launcher | None:
+    """A launcher that starts, and makes a sandbox, while this process still imports what reads the spec."""
+    # What both need, before the fork.
+    from ecirun.runtime.launcher_process import fork_launcher_process
     from ecirun.runtime.launching import Launcher
 
-    launcher = Launcher()
     try:
-        launcher.start()
-    except EcirunError:
+        process = fork_launcher_process()
+    except OSError:
         return None  # the command will meet that too, and say it
     from ecirun.plan.mounts import usual_groundwork
     from ecirun.policy.load import load_policy
 
+    launcher = Launcher(process)
     launcher.ask(usual_groundwork(load_policy()))
     return launcher
 
 
+def main_and_exit() -> NoReturn:
+    """The same, and end at once: taking the interpreter apart would take as long as a pod's launch."""
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or 1
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main_and_exit()

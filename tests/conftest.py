@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from handmade import Images
-from host import adopt_orphans, host_snapshot, program_hashes
+from host import adopt_orphans, host_snapshot, program_hashes, settled_host_snapshot
 from running import Result, pod_yaml, run_ecirun
 
 MUST_RUN = os.environ.get("ECIRUN_MUST_RUN") == "1"
@@ -101,8 +100,4 @@ def host_stays_as_it_is(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     before = host_snapshot()
     yield
-    deadline = time.monotonic() + 5
-    # A process that was killed, or an interface whose namespace is gone, may need a moment.
-    while (after := host_snapshot()) != before and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert after == before
+    assert settled_host_snapshot(before) == before

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,17 @@ def host_snapshot() -> dict[str, Any]:
         "store": _tree(os.environ.get("ECIRUN_STORE", "/var/lib/ecirun")),
         "files": {path: _identity(path) for path in _precious_files()},
     }
+
+
+def settled_host_snapshot(before: dict[str, Any]) -> dict[str, Any]:
+    """The host once it is as it was `before`, or after some patience as it is.
+
+    A process that was killed, or an interface whose namespace is gone, may need a moment.
+    """
+    deadline = time.monotonic() + 5
+    while (after := host_snapshot()) != before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return after
 
 
 def program_hashes() -> dict[str, str]:

@@ -52,7 +52,7 @@ def from_a_process_of_its_own(paths: list[str]) -> Seen:
     import json
     import subprocess
 
-    from ecirun.runtime.launching import module_path
+    from ecirun.runtime.launcher_process import module_path
 
     if os.geteuid() != 0:
         raise PermissionError(1, os.strerror(1), "fresh namespaces")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import click
-
-from ecirun import __version__
-from ecirun.cli.lazy_group import LazyGroup
-from ecirun.cli.options import say_error
+from ecirun.cli import streams
+from ecirun.cli.command import Command, CommandLine
 from ecirun.errors import EcirunError, UsageError
 
 if TYPE_CHECKING:
@@ -41,28 +39,8 @@ COMMANDS = {
     "schema": "JSON schema of the enforced subset, for editors",
 }
 
-USAGE_EXIT_CODE = {"check": 2}
-
-
-class CommandLine(NamedTuple):
-    """What the group hands to its commands. `tail` is what followed the first `--`, or None when there was none."""
-
-    tail: tuple[str, ...] | None
-    launcher: Launcher | None = None
-
-
-@click.command(
-    cls=LazyGroup,
-    package="ecirun.cli",
-    lazy=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.version_option(__version__, prog_name="ecirun", message="%(prog)s %(version)s")
-def group() -> None:
-    """Run a Kubernetes pod as Alibaba Cloud Elastic Container Instance (ECI) would, on this machine.
-
-    SPEC is a file, `-` for standard input, or example:NAME. Start with `ecirun run example:sysctl -- sysctl -a`.
-    """
+# Those that tests and scripts call again and again: their modules have a Command.
+QUICK = ("run", "check", "exec")
 
 
 def main(argv: Sequence[str] | None = None, launcher: Launcher | None = None) -> int:
@@ -79,11 +57,10 @@ def main(argv: Sequence[str] | None = None, launcher: Launcher | None = None) ->
     try:
         return _run(words, CommandLine(tail, launcher))
     except EcirunError as error:
-        say_error(error)
+        streams.say_error(error)
         return error.exit_code
-    except click.ClickException as error:
-        return _say_usage(error)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
+        streams.err("")  # what is said next does not begin behind a ^C
         return 130
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -92,7 +69,7 @@ def main(argv: Sequence[str] | None = None, launcher: Launcher | None = None) ->
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if error.errno == errno.EPIPE:
             return 141  # the reader is gone, and knows
-        say_error(EcirunError(f"Can't write the output: {error.strerror}", hint="send it somewhere else"))
+        streams.say_error(EcirunError(f"Can't write the output: {error.strerror}", hint="send it somewhere else"))
         return EcirunError.exit_code
 
 
@@ -103,13 +80,11 @@ def _run(words: list[str], line: CommandLine) -> int:
     name = next((word for word in words if not word.startswith("-")), "")
     if tail and name not in ("run", "plan", "exec"):
         raise UsageError(f"Can't use what stands after --: `{name or 'ecirun'}` takes no command", hint="leave out --")
-    result = group.main(words or ["--help"], prog_name="ecirun", standalone_mode=False, obj=line)
-    return result if isinstance(result, int) else 0
+    if words and words[0] in QUICK:
+        command: Command = importlib.import_module(f"ecirun.cli.{name}").command
+        given = command.read(words[1:])
+        if given is not None:
+            return command.run(given, line)
+    from ecirun.cli.group import run_words
 
-
-def _say_usage(error: click.ClickException) -> int:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "ecirun"
-    message = error.format_message()
-    say_error(UsageError(message[:1].upper() + message[1:].rstrip("."), hint=f"see `{path} --help`"))
-    return USAGE_EXIT_CODE.get(path.removeprefix("ecirun "), UsageError.exit_code)
+    return run_words(words, line)

@@ -7,6 +7,7 @@ import json
 import click
 
 from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.errors import UsageError
 from ecirun.policy.admission.load import DATA, POLICY, STANDARD, gate_names, load_gates, policy_names
 from ecirun.policy.admission.outcome import admission_rules
@@ -42,13 +43,13 @@ def ls(output: str) -> int:
     """List the names that --admission takes, and the rules by which the stage finds."""
     rules = list(admission_rules().values())
     if output == "json":
-        click.echo(rules_json(rules, "admission"), nl=False)
+        streams.out(rules_json(rules, "admission"), end="")
     elif output == "md":
-        click.echo(rules_markdown(rules), nl=False)
+        streams.out(rules_markdown(rules), end="")
     else:
-        click.echo("names: " + ", ".join(gate_names()) + f"\nPod Security Standards: v1.0 to v1.{NEWEST}\n")
-        click.echo("\n".join(rule_lines(rules)))
-        click.echo("\necirun explain RULE says more about each.")
+        streams.out("names: " + ", ".join(gate_names()) + f"\nPod Security Standards: v1.0 to v1.{NEWEST}\n")
+        streams.out("\n".join(rule_lines(rules)))
+        streams.out("\necirun explain RULE says more about each.")
     return 0
 
 
@@ -59,7 +60,7 @@ def show(name: str) -> int:
     if name.startswith(POLICY):
         load_gates([name])
         with open(f"{DATA}/{name.removeprefix(POLICY)}.yaml", encoding="utf-8") as stream:
-            click.echo(stream.read(), nl=False)
+            streams.out(stream.read(), end="")
         return 0
     if not name.startswith(STANDARD):
         names = ", ".join((*(f"{POLICY}{policy}" for policy in policy_names()), f"{STANDARD}LEVEL[@VERSION]"))
@@ -69,7 +70,7 @@ def show(name: str) -> int:
     rules: list[Rule] = [
         admission_rules()[check.rule] for check, _forbids in checks_of(gate.wanted.level, minor_of(gate.wanted.version))
     ]
-    click.echo("\n".join(rule_lines(rules)) if rules else "nothing is forbidden")
+    streams.out("\n".join(rule_lines(rules)) if rules else "nothing is forbidden")
     return 0
 
 
@@ -109,7 +110,7 @@ def export(form: str, policy: str, unsupported: str, writable_root: bool, label:
             policy_object(chosen, unsupported=strict, writable_root=writable_root, label=label),
             binding_object(chosen),
         ]
-        click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
+        streams.out(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
     else:
-        click.echo(manifest(chosen, unsupported=strict, writable_root=writable_root, label=label), nl=False)
+        streams.out(manifest(chosen, unsupported=strict, writable_root=writable_root, label=label), end="")
     return 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-import click
-
+from ecirun.cli import streams
 from ecirun.errors import PodRefused, UsageError
 from ecirun.report.text import finding_text
 from ecirun.spec.yaml_tree import MapNode
@@ -27,7 +26,7 @@ class Beside:
         if companion is None:
             return
         for finding in companion.findings:
-            click.echo(finding_text(finding), err=True)
+            streams.err(finding_text(finding))
             if finding.severity == "error":
                 self._broken = f"{companion.kind} {companion.name}"
         self.objects[companion.kind, companion.namespace, companion.name] = dict(companion.data)

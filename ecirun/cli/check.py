@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import click
-
 from ecirun.api.bench import Bench
 from ecirun.cli import options as shared
+from ecirun.cli import streams
+from ecirun.cli.command import Argument, Command, CommandLine, Given, Option
 from ecirun.cli.judging import bench_of, judged
 from ecirun.cli.outputs import FORMATS, OutputFile, open_outputs
 from ecirun.cli.progress import Progress
 from ecirun.cli.sources import Source, sources
-from ecirun.cli.spec_name import SpecName
 from ecirun.errors import EcirunError, NoPod, SpecUnreadable
 from ecirun.policy.load import load_policy
 from ecirun.report.output import Head, Tally
@@ -21,38 +20,34 @@ from ecirun.report.output import Head, Tally
 ADMITTED, REFUSED, UNREADABLE = 0, 1, 2
 
 
-@click.command("check")
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=SpecName())
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="FORMAT[=FILE]",
-    help=f"What to write, and where (default: standard output): {', '.join(FORMATS)}. Repeat it for several.",
+OPTIONS = (
+    Option(
+        "-o",
+        "--output",
+        key="outputs",
+        multiple=True,
+        metavar="FORMAT[=FILE]",
+        help=f"What to write, and where (default: standard output): {', '.join(FORMATS)}. Repeat it for several.",
+    ),
+    shared.policy,
+    shared.admission,
+    shared.allowed_unsafe_sysctls,
+    shared.validate,
+    shared.unsupported,
+    shared.writable_root,
+    Option("--fail-on", choices=("error", "warning"), default="error", help="What makes the exit code 1."),
+    Option(
+        "--skip-others",
+        flag=True,
+        help="Pass over what is no Kubernetes object and files without a pod, as beside other SPECs and in folders.",
+    ),
+    Option("--no-ignore", flag=True, help="Judge as if no pod had the annotation ecirun/ignore."),
+    Option("--stdin-name", default="<stdin>", metavar="NAME", help="How reports call standard input."),
+    Option("-q", "--quiet", flag=True, help="Say nothing but errors on stderr."),
 )
-@shared.policy
-@shared.admission
-@shared.allowed_unsafe_sysctls
-@shared.validate
-@shared.unsupported
-@shared.writable_root
-@click.option(
-    "--fail-on",
-    type=click.Choice(["error", "warning"]),
-    default="error",
-    show_default=True,
-    help="What makes the exit code 1.",
-)
-@click.option(
-    "--skip-others",
-    is_flag=True,
-    help="Pass over what is no Kubernetes object and files without a pod, as beside other SPECs and in folders.",
-)
-@click.option("--no-ignore", is_flag=True, help="Judge as if no pod had the annotation ecirun/ignore.")
-@click.option("--stdin-name", default="<stdin>", metavar="NAME", help="How reports call standard input.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors on stderr.")
-def command(specs: tuple[str, ...], outputs: tuple[str, ...], **given: Any) -> int:
+
+
+def run(given: Given, _line: CommandLine) -> int:
     """Judge the pods of each SPEC (a file, a folder, a pattern, `-`, or example:NAME); needs no root.
 
     The Kubernetes API's own rules come first, then what --admission asks for, then ECI's policy. As text, what is wrong goes to
@@ -67,13 +62,13 @@ def command(specs: tuple[str, ...], outputs: tuple[str, ...], **given: Any) -> i
     try:
         bench = bench_of(given, load_policy(given["policy"]), ignore=not given["no_ignore"])
         progress = Progress(wanted=not given["quiet"])
-        chosen = open_outputs(outputs, bench.policy, quiet=given["quiet"], before_saying=progress.clear)
+        chosen = open_outputs(given["outputs"], bench.policy, quiet=given["quiet"], before_saying=progress.clear)
     except EcirunError as error:
-        shared.say_error(error)
+        streams.say_error(error)
         return UNREADABLE
     gates = bench.gates.names if bench.gates is not None else ""
     head = Head(bench.policy.name, gates, given["fail_on"] == "warning")
-    return _Check(bench, chosen, progress, given).run(specs, head)
+    return _Check(bench, chosen, progress, given).run(given["specs"], head)
 
 
 class _Check:
@@ -139,5 +134,8 @@ class _Check:
 
     def _fail(self, error: EcirunError) -> None:
         self.progress.clear()
-        shared.say_error(error)
+        streams.say_error(error)
         self.exit_code = UNREADABLE
+
+
+command = Command("check", Argument("specs", "SPEC...", several=True, complete=shared.spec_name), OPTIONS, run)

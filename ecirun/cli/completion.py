@@ -17,7 +17,7 @@ def command(shell: str) -> int:
     """
     from click.shell_completion import get_completion_class
 
-    from ecirun.cli import group
+    from ecirun.cli.group import group
 
     completion = get_completion_class(shell)
     assert completion is not None

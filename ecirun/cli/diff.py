@@ -9,6 +9,7 @@ import click
 from ecirun.api.bench import Bench
 from ecirun.api.planning import image_facts
 from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.cli.judging import bench_of, judged
 from ecirun.errors import UsageError
 from ecirun.image.store import default_store, find_image
@@ -73,7 +74,7 @@ def command(first: str, second: str | None, **given: Any) -> int:
     heads = sides[0].title, sides[1].title
     differ = bool(differing(parts))
     text = parts_json(heads, shown) if given["output"] == "json" else parts_text(heads, shown, same=not shown)
-    click.echo(text, nl=False)
+    streams.out(text, end="")
     return DIFFERENT if differ else SAME
 
 

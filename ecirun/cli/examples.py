@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ecirun.cli import streams
 from ecirun.examples import example, example_names, summary
 
 
@@ -15,10 +16,10 @@ def command(name: str | None) -> int:
     Every command that takes a SPEC takes example:NAME too.
     """
     if name is not None:
-        click.echo(example(name.removeprefix("example:")), nl=False)
+        streams.out(example(name.removeprefix("example:")).decode(), end="")
         return 0
     names = example_names()
     width = max(len(entry) for entry in names)
     for entry in names:
-        click.echo(f"{entry:<{width}}  {summary(entry)}")
+        streams.out(f"{entry:<{width}}  {summary(entry)}")
     return 0

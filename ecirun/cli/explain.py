@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.errors import UsageError
 from ecirun.policy.admission.outcome import admission_rules
 from ecirun.policy.load import load_policy
@@ -33,9 +34,9 @@ def command(what: str, policy: str, output: str) -> int:
     if not found:
         raise UsageError(f'Can\'t explain "{what}": {_why_not(what)}', hint=_hint(every, what))
     if output == "json":
-        click.echo(rules_json(found, chosen.name), nl=False)
+        streams.out(rules_json(found, chosen.name), end="")
     else:
-        click.echo("\n".join(rule_text(rule) for rule in found), nl=False)
+        streams.out("\n".join(rule_text(rule) for rule in found), end="")
     return 0
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import click
-
 from ecirun.api.bench import Bench, bench_for, judge_reading, who_refuses
+from ecirun.cli import streams
 from ecirun.cli.sources import STDIN, open_spec
 from ecirun.errors import PodRefused, UsageError
 from ecirun.policy.load import Policy
@@ -69,9 +68,9 @@ def say_findings(verdict: Verdict, *, quiet: bool) -> None:
     """The findings on stderr; with `quiet` the errors only."""
     for finding in verdict.findings:
         if finding.severity == "error" or not quiet:
-            click.echo(finding_text(finding), err=True)
+            streams.err(finding_text(finding))
     if verdict.refusal:
-        click.echo(refusal_text(verdict), err=True)
+        streams.err(refusal_text(verdict))
 
 
 def admitted_pod(
@@ -98,7 +97,5 @@ def admitted_pod(
         raise PodRefused(f"Can't run {what}: it is refused {who}", hint="correct what is said above; nothing was started")
     if others and say_warnings:
         names = ", ".join(f'"{other.name}"' for other, _verdict in others)
-        click.echo(
-            f'ecirun: warning: of {len(others) + 1} pods only the first, "{reading.name}", is taken; not: {names}', err=True
-        )
+        streams.err(f'ecirun: warning: of {len(others) + 1} pods only the first, "{reading.name}", is taken; not: {names}')
     return reading.pod

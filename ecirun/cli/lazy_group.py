@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecirun.cli.command import Command
 from ecirun.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class LazyGroup(click.Group):
         """The command of that name."""
         if name not in self.lazy:
             return None
-        command: click.Command = importlib.import_module(f"{self.package}.{name}").command
-        return command
+        command: click.Command | Command = importlib.import_module(f"{self.package}.{name}").command
+        return command.for_click() if isinstance(command, Command) else command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, without importing them all."""

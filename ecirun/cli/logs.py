@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from ecirun.cli import options as shared
-from ecirun.cli.pod_name import ContainerName, PodName, container_named
+from ecirun.cli import streams
+from ecirun.cli.container_name import container_named
+from ecirun.cli.pod_name import ContainerName, PodName
 from ecirun.errors import EcirunError, UsageError
 from ecirun.runtime import control, log_reader, lost, state
 from ecirun.runtime.log_reader import Entry
@@ -32,14 +33,14 @@ UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 @click.option("--timestamps", is_flag=True, help="Put the moment before each line.")
 def command(**given: Any) -> int:
     """Show what a container of the pod POD has written: its standard output on stdout, its standard error on stderr."""
-    lost.clean_up_lost_pods(shared.warner())
+    lost.clean_up_lost_pods(streams.warner())
     record = control.find(given["pod"])
     if record.state and not record.state.get("detached") and not record.state.get("captured"):
         raise EcirunError(
             f'Can\'t show logs of pod "{record.name}": its output goes to the command that runs it',
             hint="run it with -d to have logs",
         )
-    container = container_named(record, given["container"], shared.speaker(quiet=False))
+    container = container_named(record, given["container"], streams.speaker(quiet=False))
     path = f"{state.STATE}/{record.name}/log/{container}.log"
     if given["previous"]:
         path = path.removesuffix(".log") + ".previous.log"

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TextIO
 
-import click
-
+from ecirun.cli import streams
 from ecirun.cli.status_file import is_stream
 from ecirun.errors import UsageError
 from ecirun.policy.load import Policy
@@ -73,11 +72,11 @@ class OutputFile:
             self.stream.write(text)
         else:
             self.before_saying()
-            click.echo(text, nl=False)
+            streams.out(text, end="")
 
     def _say(self, text: str) -> None:
         self.before_saying()
-        click.echo(text, nl=False, err=True)
+        streams.err(text, end="")
 
 
 def open_outputs(wanted: Sequence[str], policy: Policy, *, quiet: bool, before_saying: Callable[[], None]) -> list[OutputFile]:

@@ -9,6 +9,7 @@ import click
 
 from ecirun.api.planning import plan_pod
 from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
 from ecirun.cli.spec_name import SpecName
@@ -71,5 +72,5 @@ def command(context: click.Context, /, **given: Any) -> int:
         progress=SILENT,
     )
     text = json.dumps(plan.as_json(), indent=2) + "\n" if given["output"] == "json" else plan_text(plan.without_secrets())
-    click.echo(text, nl=False)
+    streams.out(text, end="")
     return 0

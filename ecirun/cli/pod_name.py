@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 import click
 from click.shell_completion import CompletionItem
@@ -37,24 +36,3 @@ def _pod_in_the_words() -> str:
     """The pod on the line that is completed: click reads no argument where an option still lacks its value."""
     words = os.environ.get("COMP_WORDS", "").split()
     return next((name for name in state.names() if name in words[2:]), "")
-
-
-def container_named(record: state.PodRecord, name: str, say: Callable[[str], None]) -> str:
-    """The container of that name, or the first, said where there are several.
-
-    Raises PodNotFound with the names that there are.
-    """
-    from ecirun.errors import PodNotFound
-
-    entries = record.state.get("containers", ())
-    apps: list[str] = [entry["name"] for entry in entries if entry["role"] == "app"]
-    there = [entry["name"] for entry in entries]
-    if not name and apps:
-        if len(apps) > 1:
-            say(f'defaulted container "{apps[0]}" out of: {", ".join(apps)}')
-        return apps[0]
-    if name in there:
-        return name
-    raise PodNotFound(
-        f'Can\'t find container "{name}" in pod "{record.name}"', hint="choose one of: " + (", ".join(there) or "none yet")
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.policy.load import load_policy, policy_names
 from ecirun.report.catalogue import policy_json, policy_markdown, policy_text
 
@@ -28,7 +29,7 @@ def command(context: click.Context, policy: str, output: str) -> int:
         text = policy_markdown(chosen)
     else:
         text = policy_text(chosen, policy_names())
-    click.echo(text, nl=False)
+    streams.out(text, end="")
     return 0
 
 
@@ -46,5 +47,5 @@ def diff(first: str, second: str, output: str) -> int:
     one, other = load_policy(first), load_policy(second)
     changes = policy_changes(one, other)
     show = changes_json if output == "json" else changes_text
-    click.echo(show(one, other, changes), nl=False)
+    streams.out(show(one, other, changes), end="")
     return DIFFERENT if changes else SAME

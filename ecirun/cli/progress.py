@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-import click
+from ecirun.cli import streams
 
 FIRST, EVERY = 1.0, 0.2  # seconds
 
@@ -24,11 +24,11 @@ class Progress:
         self.pods += 1
         if self.on and time.monotonic() >= self.next:
             self.next = time.monotonic() + EVERY
-            click.echo(f"\r\x1b[Kecirun: {self.pods} pods judged, {file}"[:120], nl=False, err=True)
+            streams.err(f"\r\x1b[Kecirun: {self.pods} pods judged, {file}"[:120], end="")
             self.shown = True
 
     def clear(self) -> None:
         """Take the line away."""
         if self.shown:
-            click.echo("\r\x1b[K", nl=False, err=True)
+            streams.err("\r\x1b[K", end="")
             self.shown = False

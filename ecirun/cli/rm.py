@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.cli.pod_name import PodName
 from ecirun.errors import EcirunError, PodNotFound
 from ecirun.runtime import control, lost, state
@@ -15,10 +15,10 @@ from ecirun.runtime import control, lost, state
 @click.option("-f", "--force", is_flag=True, help="End a pod that runs, without grace; one that is not there is fine.")
 def command(pods: tuple[str, ...], force: bool) -> int:
     """Remove each POD that has ended, with its state and its logs."""
-    lost.clean_up_lost_pods(shared.warner())
+    lost.clean_up_lost_pods(streams.warner())
     for pod in pods:
         if _remove(pod, force=force):
-            click.echo(pod)
+            streams.out(pod)
     state.remove_if_empty()
     return 0
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from math import isfinite
-from typing import Any
-
-import click
+from typing import TYPE_CHECKING, Any
 
 from ecirun.api.host import explaining
 from ecirun.api.planning import new_uid, plan_pod
 from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.cli.beside import Beside, claims_of
+from ecirun.cli.command import Argument, Command, CommandLine, Given, Option
 from ecirun.cli.judging import admitted_pod
-from ecirun.cli.spec_name import SpecName
 from ecirun.cli.status_file import StatusFile
 from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.errors import EcirunError, UsageError
@@ -27,55 +26,66 @@ from ecirun.runtime import client, privileges, state
 from ecirun.runtime.client import Reservation
 from ecirun.runtime.launching import Launcher
 
+if TYPE_CHECKING:
+    import click
+
 LONGEST = 1_000_000_000  # seconds; some 30 years, and well within what poll(2) takes
 
 
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
-    if not isfinite(value) or value > LONGEST:
-        raise click.BadParameter(f"{value:g} is not a number of seconds up to {LONGEST:,}")
-    return value
+def _seconds() -> click.ParamType[Any]:
+    import click
+
+    class Seconds(click.FloatRange):
+        """A number of seconds that a timer can take."""
+
+        def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+            number: float = super().convert(value, parameter, context)
+            if not isfinite(number) or number > LONGEST:
+                self.fail(f"{number:g} is not a number of seconds up to {LONGEST:,}", parameter, context)
+            return number
+
+    return Seconds(min=0)
 
 
-@click.command("run")
-@click.argument("spec", metavar="SPEC", type=SpecName())
-@click.option("-c", "--container", default="", metavar="NAME", help="The container to run (default: the first).")
-@click.option("--name", default="", metavar="NAME", help="The pod's name on this machine (default: metadata.name).")
-@click.option("-i", "--stdin", is_flag=True, help="Give the workload this command's standard input.")
-@click.option("-t", "--tty", is_flag=True, help="Give the workload a terminal.")
-@click.option("-d", "--detach", is_flag=True, help="Leave the pod running in the background, and print its name.")
-@shared.beside
-@shared.volume
-@shared.network
-@shared.sysctls
-@shared.policy
-@shared.admission
-@shared.allowed_unsafe_sysctls
-@shared.validate
-@shared.unsupported
-@shared.writable_root
-@shared.store
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=0,
-    callback=_seconds,
-    metavar="SECONDS",
-    help="Kill the workload after this long.",
+def _file() -> click.ParamType[Any]:
+    import click
+
+    return click.Path(dir_okay=False)
+
+
+def _megabytes() -> click.ParamType[Any]:
+    import click
+
+    return click.IntRange(min=1)
+
+
+OPTIONS = (
+    Option("-c", "--container", metavar="NAME", help="The container to run (default: the first)."),
+    Option("--name", metavar="NAME", help="The pod's name on this machine (default: metadata.name)."),
+    Option("-i", "--stdin", flag=True, help="Give the workload this command's standard input."),
+    Option("-t", "--tty", flag=True, help="Give the workload a terminal."),
+    Option("-d", "--detach", flag=True, help="Leave the pod running in the background, and print its name."),
+    shared.beside,
+    shared.volume,
+    shared.network,
+    shared.sysctls,
+    shared.policy,
+    shared.admission,
+    shared.allowed_unsafe_sysctls,
+    shared.validate,
+    shared.unsupported,
+    shared.writable_root,
+    shared.store,
+    Option("--timeout", kind=_seconds, default=0, metavar="SECONDS", help="Kill the workload after this long."),
+    Option("--status-file", kind=_file, default=None, metavar="FILE", help="Write how it ended as one JSON object."),
+    Option("--log-max", kind=_megabytes, default=20, metavar="MIB", help="How much of each container's log to keep."),
+    Option("--dry-run", flag=True, help="Show every step of the launch, and launch nothing."),
+    Option("-q", "--quiet", flag=True, help="Say nothing but errors."),
+    Option("-v", "--verbose", flag=True, help="Say each step as it happens."),
 )
-@click.option("--status-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write how it ended as one JSON object.")
-@click.option(
-    "--log-max",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="MIB",
-    help="How much of each container's log to keep.",
-)
-@click.option("--dry-run", is_flag=True, help="Show every step of the launch, and launch nothing.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say each step as it happens.")
-@click.pass_context
-def command(context: click.Context, /, **given: Any) -> int:
+
+
+def run(given: Given, line: CommandLine) -> int:
     """Run the pod of SPEC (a file, `-`, or example:NAME) as ECI would.
 
     What follows `--` replaces the container's command.
@@ -86,20 +96,20 @@ def command(context: click.Context, /, **given: Any) -> int:
     status = StatusFile(given["status_file"])
     try:
         with explaining():
-            return _run(context, given, status)
+            return _run(line, given, status)
     except EcirunError as error:
         status.write(phase=status.phase, error=type(error).__name__, message=error.message)
         raise
 
 
-def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> int:
+def _run(line: CommandLine, given: Given, status: StatusFile) -> int:
     if given["detach"] and (given["stdin"] or given["tty"] or given["timeout"]):
         raise UsageError(
             "Can't detach a pod with -i, -t or --timeout: nobody is there for them",
             hint="leave out -d, or use `ecirun exec -it`",
         )
     policy = load_policy(given["policy"])
-    ahead = context.obj.launcher if context.obj and not given["detach"] else None
+    ahead = None if given["detach"] else line.launcher
     launcher = ahead or Launcher(shared=given["detach"])
     if ahead is None and os.geteuid() == 0 and not given["dry_run"]:
         # It starts, and makes a sandbox, while this process reads the spec.
@@ -107,16 +117,14 @@ def _run(context: click.Context, given: dict[str, Any], status: StatusFile) -> i
         launcher.ask(usual_groundwork(policy))
     try:
         with Reservation(launcher, usual_groundwork(policy)) as reservation:
-            return _run_with(reservation, policy, context, given, status)
+            return _run_with(reservation, policy, line, given, status)
     finally:
         launcher.close()
         state.remove_if_empty()
 
 
-def _run_with(
-    reservation: Reservation, policy: Policy, context: click.Context, given: dict[str, Any], status: StatusFile
-) -> int:
-    say = shared.speaker(quiet=given["quiet"])
+def _run_with(reservation: Reservation, policy: Policy, line: CommandLine, given: Given, status: StatusFile) -> int:
+    say = streams.speaker(quiet=given["quiet"])
     beside = Beside()
     pod = admitted_pod(given["spec"], given, policy, beside.learn, say_warnings=not given["quiet"])
     beside.read(given["beside"])
@@ -127,7 +135,7 @@ def _run_with(
     store = given["store"] or default_store()
     options = Options(
         container=given["container"],
-        command=context.obj.tail if context.obj else None,
+        command=line.tail,
         name=given["name"],
         network=given["network"],
         sysctls=given["sysctls"],
@@ -161,17 +169,15 @@ def _describe(plan: PodPlan, *, stdin: bool) -> int:
     from ecirun.runtime.describe import all_steps
 
     for number, text in enumerate(all_steps(plan, stdin=stdin), 1):
-        click.echo(f"{number:3}. {text}")
+        streams.out(f"{number:3}. {text}")
     return 0
 
 
-def _launch(
-    reservation: Reservation, plan: PodPlan, given: dict[str, Any], status: StatusFile, say: Callable[[str], None]
-) -> int:
+def _launch(reservation: Reservation, plan: PodPlan, given: Given, status: StatusFile, say: Callable[[str], None]) -> int:
     from ecirun.runtime import lost, places
 
     privileges.check_privileges(plan)
-    lost.clean_up_lost_pods(shared.warner(quiet=given["quiet"]))
+    lost.clean_up_lost_pods(streams.warner(quiet=given["quiet"]))
     if plan.scratch:
         places.sweep_scratch(os.path.dirname(plan.scratch))
     how = client.Options(
@@ -185,8 +191,11 @@ def _launch(
     if given["detach"]:
         client.launch_detached(reservation, plan, how, say)
         status.write(phase="running", pod=plan.name)
-        click.echo(plan.name)
+        streams.out(plan.name)
         return 0
     outcome = client.ForegroundPod(reservation, plan, how, say).run()
     status.write(phase="exited", pod=plan.name, exit_code=outcome.exit_code, signal=outcome.signal, timed_out=outcome.timed_out)
     return outcome.exit_code
+
+
+command = Command("run", Argument("spec", "SPEC", complete=shared.spec_name), OPTIONS, run)

@@ -7,6 +7,7 @@ import json
 import click
 
 from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.policy.load import load_policy
 from ecirun.report.editor_schema import editor_schema
 
@@ -24,5 +25,5 @@ def command(policy: str) -> int:
 
     Or validate with any tool that takes a schema. What depends on two fields at once is left to `ecirun check`.
     """
-    click.echo(json.dumps(editor_schema(load_policy(policy)), indent=2))
+    streams.out(json.dumps(editor_schema(load_policy(policy)), indent=2))
     return 0

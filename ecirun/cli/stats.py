@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.cli.pod_name import PodName
 from ecirun.report.usage import usage_text
 from ecirun.runtime import control, lost, state
@@ -24,16 +24,16 @@ CLEAR = "\x1b[H\x1b[2J"  # the terminal: to the upper left corner, and erase
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format.")
 def command(pods: tuple[str, ...], follow: bool, output: str) -> int:
     """Show what the containers of each POD (default: all that run) use: cpu over the last second, memory, processes."""
-    lost.clean_up_lost_pods(shared.warner())
+    lost.clean_up_lost_pods(streams.warner())
     before = _measure(pods)
     while True:
         time.sleep(INTERVAL)
         now = _measure(pods)
         rows = [_row(usage, before.get(key)) for key, usage in now.items()]
         if output == "json":
-            click.echo(json.dumps({"schema_version": 1, "containers": rows}, indent=2))
+            streams.out(json.dumps({"schema_version": 1, "containers": rows}, indent=2))
         else:
-            click.echo((CLEAR if follow else "") + usage_text(rows), nl=False)
+            streams.out((CLEAR if follow else "") + usage_text(rows), end="")
         if not follow:
             return 0
         before = now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.cli.pod_name import PodName
 from ecirun.errors import NotRunning
 from ecirun.runtime import control, lost
@@ -15,7 +15,7 @@ from ecirun.runtime import control, lost
 @click.option("--grace", type=click.FloatRange(min=0), metavar="SECONDS", help="Instead of the pod's own grace period.")
 def command(pods: tuple[str, ...], grace: float | None) -> int:
     """End each POD: its hooks, its stop signal, and after its grace period the end. One that has ended already is fine."""
-    lost.clean_up_lost_pods(shared.warner())
+    lost.clean_up_lost_pods(streams.warner())
     for pod in pods:
         control.find(pod)
     for pod in pods:
@@ -23,5 +23,5 @@ def command(pods: tuple[str, ...], grace: float | None) -> int:
             control.stop(pod, grace)
         except NotRunning:
             continue
-        click.echo(pod)
+        streams.out(pod)
     return 0

@@ -8,8 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-import click
-
+from ecirun.cli import streams
 from ecirun.image.progress import At, Progress
 
 REDRAW = 0.1  # seconds
@@ -28,7 +27,7 @@ class ShownProgress(Progress):
     def say(self, text: str) -> None:
         """One line for the user."""
         if not self._quiet:
-            click.echo(f"ecirun: {text}", err=True)
+            streams.err(f"ecirun: {text}")
 
     def warn(self, text: str) -> None:
         """One line that the user should not miss."""
@@ -125,7 +124,7 @@ def clock(seconds: float) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(f"ecirun: {text}", err=True)
+    streams.err(f"ecirun: {text}")
 
 
 def _columns() -> int:

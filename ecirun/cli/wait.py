@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecirun.cli import options as shared
+from ecirun.cli import streams
 from ecirun.cli.pod_name import PodName
 from ecirun.errors import NotRunning
 from ecirun.runtime import control, lost, messages
@@ -14,19 +14,19 @@ from ecirun.runtime import control, lost, messages
 @click.argument("pods", metavar="POD...", nargs=-1, required=True, type=PodName())
 def command(pods: tuple[str, ...]) -> int:
     """Wait until each POD has ended, and print its exit code, or `lost` when its supervisor was killed."""
-    lost.clean_up_lost_pods(shared.warner())
+    lost.clean_up_lost_pods(streams.warner())
     for pod in pods:
         control.find(pod)
     for pod in pods:
         try:
             end = control.connect(pod)
         except NotRunning:
-            click.echo(_recorded(pod))
+            streams.out(_recorded(pod))
             continue
         messages.send(end, {"wait": True})
         ended = control.wait(end)
         control.until_gone(end)
-        click.echo(ended["exited"] if ended and "exited" in ended else _recorded(pod))
+        streams.out(ended["exited"] if ended and "exited" in ended else _recorded(pod))
     return 0
 
 

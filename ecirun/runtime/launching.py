@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import sys
 
 from ecirun.errors import SEE_DOCTOR, HostUnsupported, LaunchFailed
 from ecirun.linux import sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, plain
 from ecirun.runtime import messages, sharing
+from ecirun.runtime.launcher_process import start_launcher_process
 from ecirun.runtime.state import STATE
-
-# -I and -S: neither the environment nor site-packages' start-up files have a say, and it starts in half the time.
-BOOT = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from ecirun.runtime.launcher import main; main(3)"
 
 
 class Sandbox:
@@ -41,10 +37,11 @@ class Sandbox:
 class Launcher:
     """A launcher of this process's own, or for pods that outlive it the shared one. Not for several threads at once."""
 
-    def __init__(self, *, shared: bool = False) -> None:
+    def __init__(self, process: tuple[Socket, int] | None = None, *, shared: bool = False) -> None:
+        """`process` is what `start_launcher_process` has returned, where that was called ahead."""
         self.shared = shared
-        self.end: Socket | None = None
-        self.pid = 0
+        self.end: Socket | None
+        self.end, self.pid = process or (None, 0)
         self._asked: list[Groundwork] = []
         self.fault = fault_from_environment()
 
@@ -60,13 +57,7 @@ class Launcher:
             os.makedirs(STATE, 0o700, exist_ok=True)
         except OSError as error:
             raise HostUnsupported(f"Can't write {STATE}: {error.strerror}", hint="run ecirun as root") from None
-        self.end, theirs = sockets.pair()
-        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
-        argv = [sys.executable, "-I", "-S", "-c", BOOT, json.dumps(module_path())]
-        self.pid = os.posix_spawn(sys.executable, argv, {}, file_actions=actions)
-        os.close(null)
-        theirs.close()
+        self.end, self.pid = start_launcher_process()
         if self.shared:
             messages.send(self.end, {"share": True})
 
@@ -125,9 +116,3 @@ def fault_from_environment() -> tuple[str, str]:
     """ECIRUN_FAULT=STEP:kill or STEP:ERRNO makes a launch step fail, for tests of what happens then."""
     step, _, kind = os.environ.get("ECIRUN_FAULT", "").partition(":")
     return step, kind
-
-
-def module_path() -> list[str]:
-    """Where this process finds modules; never relative to where it happens to be."""
-    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return list(dict.fromkeys([here, *(entry for entry in sys.path if os.path.isabs(entry))]))

@@ -8,7 +8,20 @@ from typing import Any
 
 import pytest
 from detached import Detached, manifest
+from host import host_snapshot, settled_host_snapshot
 from running import run_ecirun
+
+
+@pytest.fixture(autouse=True)
+def host_stays_as_it_is() -> None:
+    """Pods live longer than a test here: the host is looked at before and after all of a module's tests."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def host_stays_as_it_is_in_the_end() -> Iterator[None]:
+    before = host_snapshot()
+    yield
+    assert settled_host_snapshot(before) == before
 
 
 @pytest.fixture

@@ -304,7 +304,7 @@ class TestEnd:
         assert pod.run("stop", "--grace", "0.3") == (0, "test\n", "")
         assert pod.run("wait") == (0, "137\n", "")
         events = json.loads(pod.run("inspect").stdout)["ecirun"]["events"]
-        assert [event["message"] for event in events] == ["still running 0 s after the stop signal: killed"]
+        assert [event["message"] for event in events] == ["still running 0.3 s after the stop signal: killed"]
 
     def test_stop_with_no_grace_skips_the_hook(self, detach):
         hook = {"preStop": {"exec": {"command": ["sh", "-c", "echo hook > /proc/1/fd/1"]}}}

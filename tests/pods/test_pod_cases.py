@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from host import host_snapshot
 from pod_case import PodCase, matches, pod_cases
 from running import PROGRAM, Result
 
@@ -27,20 +26,13 @@ def run_case(case: PodCase, folder: Path) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.fixture(autouse=True)
-def host_stays_as_it_is() -> None:
-    """While several pods run, the host is looked at before the first and after the last one only."""
-
-
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Result]]]:
     """The results of the cases that are asked for, by their names."""
     wanted = [item.callspec.params["case"] for item in request.session.items if "case" in _parameters(item)]
     folder = tmp_path_factory.mktemp("cases")
-    before = host_snapshot()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {case.what: pool.submit(run_case, case, folder / f"case-{number}") for number, case in enumerate(wanted)}
-    assert host_snapshot() == before
 
 
 def _parameters(item: pytest.Item) -> dict[str, object]:

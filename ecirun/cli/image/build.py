@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.image.recipe import recipe_named
@@ -30,5 +31,5 @@ def command(name: str, force: bool, store: str, quiet: bool) -> int:
     place = store or default_store()
     images = None if force else built_from(recipe.digest, place)
     for image in images or build_image(recipe, place, ShownProgress(quiet=quiet)):
-        click.echo(f"{image.reference} {image.digest}")
+        streams.out(f"{image.reference} {image.digest}")
     return 0

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.image.store import default_store
@@ -30,8 +31,8 @@ def command(output: str, store: str, quiet: bool) -> int:
     problems = check_store(store or default_store(), ShownProgress(quiet=quiet))
     if output == "json":
         listed = [{**problem._asdict(), "hint": problem.hint} for problem in problems]
-        click.echo(json.dumps({"schema_version": 1, "problems": listed}, indent=2))
+        streams.out(json.dumps({"schema_version": 1, "problems": listed}, indent=2))
     else:
         for problem in problems:
-            click.echo(f"{problem.image or 'store'}: {problem.message}\n    hint: {problem.hint}")
+            streams.out(f"{problem.image or 'store'}: {problem.message}\n    hint: {problem.hint}")
     return DAMAGED if any(problem.kind != "unused" for problem in problems) else 0

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.image.details import details_of
 from ecirun.image.store import default_store
@@ -22,5 +23,5 @@ def command(reference: str, store: str) -> int:
     Exit codes: 0 shown, 125 the store has no such image, or cannot be read.
     """
     details = details_of(reference, store or default_store())
-    click.echo(json.dumps({"schema_version": 1, **details}, indent=2))
+    streams.out(json.dumps({"schema_version": 1, **details}, indent=2))
     return 0

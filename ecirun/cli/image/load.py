@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.image.load import LoadOptions, load
@@ -43,5 +44,5 @@ def command(source: str, **given: Any) -> int:
     chosen = LoadOptions(given["ref"], config, options.limits_of(given))
     images = load(source, given["store"] or default_store(), chosen, ShownProgress(quiet=given["quiet"]))
     for image in images:
-        click.echo(f"{image.reference} {image.digest}")
+        streams.out(f"{image.reference} {image.digest}")
     return 0

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.image.model import Image
 from ecirun.image.store import default_store, list_images
@@ -21,15 +22,15 @@ def command(output: str, store: str) -> int:
     """
     images, broken = list_images(store or default_store())
     for error in broken:
-        click.echo(f"ecirun: warning: {error.message}; {error.hint}", err=True)
+        streams.err(f"ecirun: warning: {error.message}; {error.hint}")
     if output == "json":
-        click.echo(json.dumps({"schema_version": 1, "images": [_as_json(image) for image in images]}, indent=2))
+        streams.out(json.dumps({"schema_version": 1, "images": [_as_json(image) for image in images]}, indent=2))
         return 0
     width = max([len(image.reference) for image in images] + [9])
-    click.echo(f"{'REFERENCE':<{width}}  {'DIGEST':<19}  {'CREATED':<10}  {'SIZE':>10}")
+    streams.out(f"{'REFERENCE':<{width}}  {'DIGEST':<19}  {'CREATED':<10}  {'SIZE':>10}")
     for image in images:
         created = image.created[:10] or "unknown"
-        click.echo(f"{image.reference:<{width}}  {image.digest[:19]}  {created:<10}  {image.unpacked_size / 1e6:>7.1f} MB")
+        streams.out(f"{image.reference:<{width}}  {image.digest[:19]}  {created:<10}  {image.unpacked_size / 1e6:>7.1f} MB")
     return 0
 
 

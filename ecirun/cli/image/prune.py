@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.image.in_use import roots_in_use
 from ecirun.cli.transfer_progress import ShownProgress
@@ -24,5 +25,5 @@ def command(store: str, quiet: bool) -> int:
     from ecirun.image.check import mend_store
 
     for line in mend_store(store or default_store(), roots_in_use(), ShownProgress(quiet=quiet)):
-        click.echo(line)
+        streams.out(line)
     return 0

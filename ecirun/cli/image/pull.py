@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.image.pull import pull
@@ -29,5 +30,5 @@ def command(reference: str, **given: Any) -> int:
     Exit codes: 0 pulled or up to date, 125 failed.
     """
     image = pull(reference, given["store"] or default_store(), options.limits_of(given), ShownProgress(quiet=given["quiet"]))
-    click.echo(f"{image.reference} {image.digest}")
+    streams.out(f"{image.reference} {image.digest}")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.image.in_use import roots_in_use
 from ecirun.image.names import remove_image
@@ -22,5 +23,5 @@ def command(references: tuple[str, ...], store: str) -> int:
     """
     for reference in references:
         for line in remove_image(reference, store or default_store(), roots_in_use()):
-            click.echo(line)
+            streams.out(line)
     return 0

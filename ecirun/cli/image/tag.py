@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.image.names import tag_image
 from ecirun.image.store import default_store
@@ -19,5 +20,5 @@ def command(reference: str, name: str, store: str) -> int:
     Exit codes: 0 done, 125 failed.
     """
     image = tag_image(reference, name, store or default_store())
-    click.echo(f"{image.reference} {image.digest}")
+    streams.out(f"{image.reference} {image.digest}")
     return 0
