@@ -4,7 +4,7 @@
 FROM debian:bookworm-slim AS packages
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        busybox-static python3-click python3-prctl python3-psutil python3-pyroute2 python3-yaml skopeo \
+        busybox-static python3-click python3-prctl python3-psutil python3-pyroute2 python3-pytest python3-yaml skopeo \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*
 
 FROM packages AS package

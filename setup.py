@@ -62,5 +62,5 @@ setup(
     packages=[*find_packages(str(HERE), include=["ecirun*"]), *recipes],
     package_dir={RECIPES: "images"},
     data_files=[("share/man/man1", ["ecirun/cli/ecirun.1"])],
-    package_data={"ecirun": ["py.typed", "**/*.css", "**/*.toml", "**/*.yaml", "**/*.tsv", "**/*.json"], **recipes},
+    package_data={"ecirun": ["py.typed", "**/*.css", "**/*.toml", "**/*.yaml", "**/*.tsv", "**/*.json", "**/*.sh"], **recipes},
 )
