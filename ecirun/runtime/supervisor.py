@@ -123,7 +123,10 @@ class _Supervisor:
             sandbox = self._make_sandbox()
         except (OSError, EcirunError) as error:
             failed = error
-        message, descriptors = self._wait_for_launch(failed)
+        try:
+            message, descriptors = self._wait_for_launch(failed)
+        except OSError as error:  # such as one descriptor too many
+            failed, message, descriptors = error, {}, ()
         last: Message | None = None
         if message is not None:
             try:
