@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from ecirun.image.model import Image
 from ecirun.image.obtain import obtain_image
@@ -93,8 +94,24 @@ def sysctl_facts(pod: Pod, look: Probe | None) -> SysctlFacts | None:
 
 def image_facts(image: Image) -> ImageFacts:
     """What a plan needs of an image in the store."""
+    if not os.access(image.rootfs, os.R_OK | os.X_OK):
+        return _config_facts(image)._replace(readable=False)  # roots are for the owner of the store
+    key = image.digest, image.rootfs
+    if key not in _known:
+        _known[key] = _config_facts(image)._replace(
+            passwd=read_root_file(image, "etc/passwd") or "",
+            group=read_root_file(image, "etc/group") or "",
+            kind_of=cache(lambda path: path_kind(image, path)),
+        )
+    return _known[key]._replace(reference=image.reference)
+
+
+_known: dict[tuple[str, str], ImageFacts] = {}  # what a digest stands for does not change
+
+
+def _config_facts(image: Image) -> ImageFacts:
     config = image.config
-    facts = ImageFacts(
+    return ImageFacts(
         reference=image.reference,
         digest=image.digest,
         rootfs=image.rootfs,
@@ -106,11 +123,4 @@ def image_facts(image: Image) -> ImageFacts:
         working_dir=config.working_dir,
         stop_signal=config.stop_signal,
         volumes=config.volumes,
-    )
-    if not os.access(image.rootfs, os.R_OK | os.X_OK):
-        return facts._replace(readable=False)  # roots are for the owner of the store
-    return facts._replace(
-        passwd=read_root_file(image, "etc/passwd") or "",
-        group=read_root_file(image, "etc/group") or "",
-        kind_of=lambda path: path_kind(image, path),
     )

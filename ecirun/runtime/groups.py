@@ -58,21 +58,25 @@ class Groups:
 
 def sweep(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
     """Remove the groups of supervisors that were killed."""
-    if not hierarchies:
-        return
-    first = f"{hierarchies[0].folder}/{PARENT}"
-    try:
-        names = [entry.name for entry in os.scandir(first) if entry.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
-        return
-    for lost in {name.rpartition(".")[0] for name in names}:
-        if _is_locked(f"{first}/{lost}.0"):
-            continue
-        for hierarchy in hierarchies:
-            for name in names:
-                if name.rpartition(".")[0] == lost:
-                    cgroup.remove_folder(f"{hierarchy.folder}/{PARENT}/{name}")
+    # All of them: one that was killed while it removed its groups has left some in some.
+    parents = [f"{hierarchy.folder}/{PARENT}" for hierarchy in hierarchies]
+    there = [(parent, name) for parent in parents for name in _folders(parent)]
+    for pod in {_pod_of(name) for _parent, name in there}:
+        if not _is_locked(f"{parents[0]}/{pod}.0"):
+            for parent, name in there:
+                if _pod_of(name) == pod:
+                    cgroup.remove_folder(f"{parent}/{name}")
     _remove_parents(hierarchies)
+
+
+def _folders(parent: str) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return [entry.name for entry in os.scandir(parent) if entry.is_dir(follow_symlinks=False)]
+    return []
+
+
+def _pod_of(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _is_locked(folder: str) -> bool:

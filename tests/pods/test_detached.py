@@ -41,7 +41,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Detached]:
     file.write_text(manifest(spec, "web", labels={"app": "web"}))
     assert run_ecirun("run", "-d", str(file), timeout=20) == (0, "web\n", "")
     pod = Detached("web")
-    pod.until(lambda: pod.state["phase"] == "Running")
+    pod.until(lambda: all("running" in pod.container(name)["state"] for name in ("web", "log")))
     yield pod
     assert command("rm", "-f", "web") == (0, "web\n", "")
 
@@ -492,11 +492,11 @@ class TestStart:
 
 
 def test_pods_on_the_bridge_find_each_other_by_name(detach, pod_file):
-    serve = ["sh", "-c", "echo up; while :; do echo hello | nc -l -p 80; done"]
+    serve = ["sh", "-c", "echo up; exec httpd -f -p 80 -h /etc"]
     spec = {"hostname": "one", "subdomain": "group", "containers": [{"name": "main", "command": serve}]}
     server = detach(spec, "--network", "bridge", name="server")
     server.until_said("up", "main")
     names = ("server", "server.default.pod.cluster.local", "one.group.default.svc.cluster.local", "one.group")
-    ask = 'for name; do until nc "$name" 80 </dev/null 2>/dev/null; do sleep 0.05; done; done'
+    ask = 'for name; do until wget -qO- "http://$name/hostname" 2>/dev/null; do sleep 0.05; done; done'
     result = run_ecirun("run", "--network", "bridge", "--name", "client", pod_file(), "--", "sh", "-c", ask, "ask", *names)
-    assert result == (0, "hello\n" * 4, "")
+    assert result == (0, "one\n" * 4, "")
