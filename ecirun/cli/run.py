@@ -146,6 +146,8 @@ def _run_with(reservation: Reservation, policy: Policy, line: CommandLine, given
         scratch=os.path.join(os.path.abspath(store), "volumes"),
     )
     claims = claims_of(given["volume"])
+    if not given["dry_run"]:
+        _check_root()  # before an image is built or pulled for it
     plan = plan_pod(
         pod,
         policy,
@@ -160,15 +162,21 @@ def _run_with(reservation: Reservation, policy: Policy, line: CommandLine, given
     for warning in plan.warnings:
         say(f"warning: {warning}")
     if given["dry_run"]:
-        return _describe(plan, stdin=given["stdin"])
+        return _describe(plan)
     status.phase = "launch"
     return _launch(reservation, plan, given, status, say)
 
 
-def _describe(plan: PodPlan, *, stdin: bool) -> int:
+def _check_root() -> None:
+    from ecirun.runtime import privileges
+
+    privileges.check_root()
+
+
+def _describe(plan: PodPlan) -> int:
     from ecirun.runtime.describe import all_steps
 
-    for number, text in enumerate(all_steps(plan, stdin=stdin), 1):
+    for number, text in enumerate(all_steps(plan), 1):
         streams.out(f"{number:3}. {text}")
     return 0
 

@@ -11,10 +11,11 @@ from ecirun.doctor.finding import SECCOMP, SYS_ADMIN, Finding, in_docker
 from ecirun.doctor.trial import attempt
 from ecirun.errors import LaunchFailed
 from ecirun.linux import mount, openat2, process
+from ecirun.linux.devices import DEVICE_NUMBERS
 from ecirun.linux.proc import in_first_namespace
 from ecirun.runtime import makeshift
 from ecirun.runtime.makeshift import Makeshift
-from ecirun.runtime.private_tree import DEVICE_NUMBERS, check_device
+from ecirun.runtime.private_tree import check_device
 
 PLACE = "/dev"  # a directory that every root has, covered in the trial's own mount namespace only
 SAFE = mount.flags(("nosuid", "nodev", "noexec"))

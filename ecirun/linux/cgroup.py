@@ -46,14 +46,9 @@ class Group(NamedTuple):
 
 def hierarchies() -> tuple[Hierarchy, ...]:
     """The hierarchies in which there may be groups, were they all writable: see `usable`."""
-    own = _own_groups("/proc/self/cgroup")
-    with open("/proc/self/mountinfo") as file:
-        mounts = [_cgroup_mount(line) for line in file]
+    own, mounts = _own_groups("/proc/self/cgroup"), _mounts()
     found: dict[str, Hierarchy] = {}
-    for mount in mounts:
-        if mount is None:
-            continue
-        point, root, kind, options = mount
+    for point, root, kind, options in mounts:
         if kind == "cgroup2":
             hierarchy = _version_2(point, _below(point, root, own.get("", "/")))
         else:
@@ -72,10 +67,30 @@ def usable(found: Iterable[Hierarchy]) -> tuple[Hierarchy, ...]:
     return tuple(hierarchy for hierarchy in writable if hierarchy.controllers or len(writable) == 1)
 
 
+def other_hierarchies(known: Iterable[Hierarchy]) -> tuple[Hierarchy, ...]:
+    """Every other mounted hierarchy in which this process may make groups, with what it is known by as its controllers."""
+    taken = {name for hierarchy in known for name in (hierarchy.controllers if hierarchy.version == 1 else ("",))}
+    own, found = _own_groups("/proc/self/cgroup"), []
+    for point, root, kind, options in _mounts():
+        names = next((names for names in own if (not names if kind == "cgroup2" else options & set(names.split(",")))), None)
+        if names is None or taken & set(names.split(",")):
+            continue
+        taken |= set(names.split(","))
+        folder = _below(point, root, own[names])
+        if os.access(folder, os.W_OK):
+            found.append(Hierarchy(folder, frozenset(filter(None, names.split(","))), 1 if names else 2, point))
+    return tuple(found)
+
+
 def _own_groups(path: str) -> dict[str, str]:
     """The groups of a process by the names of their controllers, from its /proc/PID/cgroup (cgroups(7))."""
     with open(path) as file:
         return {names: group for _number, names, group in (line.split(":", 2) for line in file.read().splitlines())}
+
+
+def _mounts() -> list[tuple[str, str, str, set[str]]]:
+    with open("/proc/self/mountinfo") as file:
+        return [mount for line in file if (mount := _cgroup_mount(line))]
 
 
 def _cgroup_mount(line: str) -> tuple[str, str, str, set[str]] | None:
@@ -144,6 +159,8 @@ def _make(hierarchy: Hierarchy, folder: str) -> None:
     while True:
         with contextlib.suppress(FileNotFoundError):
             os.mkdir(folder, 0o755)
+            if hierarchy.version == 1 and "cpuset" in hierarchy.controllers:
+                _inherit_cpuset(folder)
             return
         # The parent is not there, or somebody else's last group below it has just gone, and the parent with it.
         parent = os.path.dirname(folder)
@@ -151,6 +168,16 @@ def _make(hierarchy: Hierarchy, folder: str) -> None:
             os.makedirs(parent, 0o755, exist_ok=True)
             if hierarchy.version == 2:
                 enable(parent, hierarchy.controllers)
+
+
+def _inherit_cpuset(folder: str) -> None:
+    """A group of version 1 begins without CPUs and memory nodes, and takes no process without them."""
+    parent = os.path.dirname(folder)
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if not read(f"{folder}/{name}") and os.path.exists(f"{parent}/{name}"):
+            if not read(f"{parent}/{name}"):
+                _inherit_cpuset(parent)
+            write(f"{folder}/{name}", read(f"{parent}/{name}"))
 
 
 def enable(folder: str, controllers: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import ctypes
 from ecirun.linux.libc import libc, os_error
 
 # include/uapi/linux/magic.h
+PIPEFS_MAGIC = 0x50495045
 PROC_SUPER_MAGIC = 0x9FA0
 
 libc.fstatfs.argtypes = [ctypes.c_int, ctypes.c_void_p]

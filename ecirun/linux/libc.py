@@ -29,6 +29,8 @@ _X86_64 = os.uname().machine == "x86_64"
 SYS_pivot_root = 155 if _X86_64 else 41
 SYS_capset = 126 if _X86_64 else 91
 SYS_keyctl = 250 if _X86_64 else 219
+SYS_rt_sigaction = 13 if _X86_64 else 134
+SYS_seccomp = 317 if _X86_64 else 277
 
 
 def syscall(number: int, *arguments: Any, what: object = None) -> int:

@@ -9,6 +9,7 @@ import struct
 # include/uapi/linux/sockios.h
 SIOCGIFFLAGS = 0x8913
 SIOCSIFFLAGS = 0x8914
+SIOCSIFADDR = 0x8916
 # include/uapi/linux/if.h
 IFF_UP = 0x1
 
@@ -19,8 +20,14 @@ def link_up(interface: str) -> None:
 
 
 def link_down(interface: str) -> None:
-    """Set an interface of this network namespace down."""
+    """Set an interface of this network namespace down, and take its IPv4 address away; IPv6 addresses go by themselves."""
     _set_flags(interface, add=0, remove=IFF_UP)
+    sock = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        # The address 0.0.0.0 stands for none.
+        fcntl.ioctl(sock, SIOCSIFADDR, struct.pack("16sh22x", interface.encode(), _socket.AF_INET))
+    finally:
+        sock.close()
 
 
 def _set_flags(interface: str, *, add: int, remove: int) -> None:

@@ -7,7 +7,7 @@ import errno
 import signal
 from collections.abc import Iterable
 
-from ecirun.linux.libc import SYS_clone3, SYS_close_range, SYS_keyctl, libc, os_error, syscall
+from ecirun.linux.libc import SYS_clone3, SYS_close_range, SYS_keyctl, SYS_rt_sigaction, libc, os_error, syscall
 from ecirun.linux.prctl import prctl
 
 # include/uapi/linux/sched.h
@@ -138,6 +138,9 @@ def default_signals() -> None:
     for number in range(1, signal.NSIG):
         if number not in (signal.SIGKILL, signal.SIGSTOP) and number not in range(32, signal.SIGRTMIN):
             signal.signal(number, signal.SIG_DFL)
+    for number in range(32, signal.SIGRTMIN):
+        # Those of glibc's own, which its posix_spawn leaves ignored. It lets nobody name them: struct sigaction, all zero.
+        syscall(SYS_rt_sigaction, number, bytes(32), None, 8, what=f"signal {number}")
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -69,6 +69,7 @@ def plan_container(
     # Without a policy the root is what Kubernetes makes of it: writable, unless the container says otherwise.
     writable = (options.writable_root or not policy.judges) and context.read_only_root_filesystem is not True
     mounts = container_mounts(container, volumes, declared, own.values, read_only_root=not writable)
+    profile, profile_origin = _seccomp(pod, context)
     plan = ContainerPlan(
         name=container.name,
         image=image.reference,
@@ -80,6 +81,8 @@ def plan_container(
         capabilities_origin=origin_of(context, policy.capabilities_default),
         no_new_privs=context.allow_privilege_escalation is False,
         no_new_privs_origin=("default" if context.allow_privilege_escalation is None else "container allowPrivilegeEscalation"),
+        seccomp="RuntimeDefault" if profile == "RuntimeDefault" else "Unconfined",
+        seccomp_origin=profile_origin,
         root=root_of(image, mounts, planned.cwd, writable=writable),
         mounts=mounts,
         devices=DEVICES,
@@ -98,6 +101,15 @@ def plan_container(
         termination_message_policy=container.termination_message_policy,
     )
     return _with_actions(plan, container), own.warnings
+
+
+def _seccomp(pod: Pod, context: SecurityContext) -> tuple[str, str]:
+    """The type of the seccomp profile, and where it is from. Kubernetes' default is none, unless SeccompDefault is set."""
+    if context.seccomp_profile is not None:
+        return context.seccomp_profile, "container seccompProfile"
+    if pod.security_context.seccomp_profile is not None:
+        return pod.security_context.seccomp_profile, "pod seccompProfile"
+    return "Unconfined", "default"
 
 
 def _with_actions(plan: ContainerPlan, container: Container) -> ContainerPlan:

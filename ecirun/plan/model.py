@@ -203,6 +203,10 @@ class Probe(NamedTuple):
     grace_period: int | None
 
 
+# What a mount of the kernel's own has as its source: nothing, or what the pod's containers share, or the control groups.
+KERNEL_SOURCES = ("", "shm", "mqueue", "cgroup")
+
+
 class Groundwork(NamedTuple):
     """The part of a container that can be made before anything else of its plan is known: the kernel's own mounts."""
 
@@ -226,6 +230,8 @@ class ContainerPlan(NamedTuple):
     capabilities_origin: str
     no_new_privs: bool
     no_new_privs_origin: str
+    seccomp: Literal["Unconfined", "RuntimeDefault"]
+    seccomp_origin: str
     root: Root
     mounts: tuple[Mount, ...]
     devices: tuple[str, ...]
@@ -250,7 +256,7 @@ class ContainerPlan(NamedTuple):
 
     def groundwork(self) -> Groundwork:
         """What of this plan does not depend on the rest of it."""
-        kernels = tuple(mount for mount in self.mounts if mount.source in ("", "shm", "mqueue"))
+        kernels = tuple(mount for mount in self.mounts if mount.source in KERNEL_SOURCES)
         return Groundwork(kernels, self.devices, self.masked_paths, self.read_only_paths, self.shared_processes)
 
 

@@ -22,13 +22,15 @@ SAFE = ("nosuid", "nodev", "noexec")
 
 _REFERENCE = re.compile(r"\$\(([^)]*)\)")
 
+KERNEL_SYS = Mount("/sys", "sysfs", ("ro", *SAFE))
 KERNEL_MOUNTS = (
     Mount("/proc", "proc", SAFE),
     Mount("/dev", "tmpfs", ("nosuid", "nodev"), {"mode": "0755", "size": "65536k"}),
     Mount("/dev/pts", "devpts", ("nosuid", "noexec"), {"ptmxmode": "0666", "mode": "0620", "gid": "5"}),
     Mount("/dev/shm", "shared", SAFE, source="shm"),
     Mount("/dev/mqueue", "shared", SAFE, source="mqueue"),
-    Mount("/sys", "sysfs", ("ro", *SAFE)),
+    KERNEL_SYS,
+    Mount("/sys/fs/cgroup", "cgroup", ("ro", *SAFE), source="cgroup"),
 )
 
 
@@ -82,6 +84,9 @@ def container_mounts(
             options = (*options, "noexec")
         sub_path = _sub_path(container, entry, env)
         mounts[target] = Mount(target, "volume", options, source=f"volume:{entry.name}", sub_path=sub_path)
+    if any(mounts.get(parent, KERNEL_SYS) != KERNEL_SYS for parent in ("/sys", "/sys/fs")):
+        # Under what the pod itself mounts there, there is no place for the kernel's.
+        mounts = {target: mount for target, mount in mounts.items() if mount.source != "cgroup"}
     return _parents_first(mounts.values())
 
 

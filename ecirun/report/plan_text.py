@@ -53,6 +53,7 @@ def _identity_rows(plan: ContainerPlan) -> Iterator[Row]:
     for group, label in zip(plan.supplementary_groups, _once("groups"), strict=False):
         yield label, str(group.gid), group.origin
     yield "no_new_privs", "yes" if plan.no_new_privs else "no", plan.no_new_privs_origin
+    yield "seccomp", plan.seccomp, plan.seccomp_origin
 
 
 def _capability_rows(plan: ContainerPlan) -> Iterator[Row]:

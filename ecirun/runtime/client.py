@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from ecirun import errors
-from ecirun.plan.model import RUNS_ONCE, Groundwork, PodPlan
+from ecirun.plan.model import RUNS_ONCE, ContainerPlan, Groundwork, PodPlan
 from ecirun.runtime import messages
 from ecirun.runtime.launching import Sandbox
 from ecirun.runtime.messages import Message
 from ecirun.runtime.places import Places
 from ecirun.runtime.prefix import Prefixer, Target
 from ecirun.runtime.relay import Relay
+from ecirun.runtime.streams import Streams
 from ecirun.runtime.terminal import window_size
 
 DEFAULT_LOG_LIMIT = 20 * 1024 * 1024  # bytes of each container's log
@@ -161,25 +162,37 @@ class ForegroundPod:
                 self.relay.run(sandbox.end)
             finally:
                 places.remove_scratch()
+                self.own.close()
         return self._outcome()
 
     def _launch(self) -> tuple[Sandbox, Places]:
         prefixers: list[Prefixer] = []
-        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        streams = {container.name: self._streams(container.name, null, prefixers) for container in self.plan.all_containers}
-        launched = launch(self.reservation, self.plan, self.options, streams)
-        os.close(null)
-        for prefixer in prefixers:
-            prefixer.handed_over()
-        self.relay.prefixers = prefixers
+        focus = next(container for container in self.plan.all_containers if container.name == self.options.focus)
+        # What is typed goes to the container's terminal, if it has one, by another way.
+        self.own = own = Streams(stdin=self.options.stdin and not focus.command.terminal)
+        streams = {container.name: self._streams(container, own, prefixers) for container in self.plan.all_containers}
+        try:
+            launched = launch(self.reservation, self.plan, self.options, streams)
+        except BaseException:
+            own.close()
+            raise
+        finally:
+            own.handed_over()
+            for prefixer in prefixers:
+                prefixer.handed_over()
+        self.relay.shown += prefixers
+        self.relay.serve(own)
         return launched
 
-    def _streams(self, name: str, null: int, prefixers: list[Prefixer]) -> list[int]:
+    def _streams(self, container: ContainerPlan, own: Streams, prefixers: list[Prefixer]) -> list[int]:
         """The only app container has this process's streams; the output of several is told apart by their names."""
-        apps = [container.name for container in self.plan.containers]
-        stdin = 0 if self.options.stdin and name == self.options.focus else null
+        name = container.name
+        apps = [app.name for app in self.plan.containers]
+        if container.command.terminal:
+            return [own.null] * 3  # in their place it gets a terminal of its own
+        stdin = own.stdin if name == self.options.focus else own.null
         if apps == [name]:
-            return [stdin, 1, 2]
+            return [stdin, own.stdout, own.stderr]
         # What an init container says is not the workload's output.
         stdout, stderr = self._targets
         pair = [Prefixer(name, stdout if name in apps else stderr), Prefixer(name, stderr)]
@@ -223,6 +236,7 @@ class ForegroundPod:
             raise errors.LaunchFailed("Can't say how the workload ended: its supervisor died", hint="run it again")
         if "error" in self.last:
             raise_error(self.last)
+        self.own.check()
         if self.plan.restart_origin == RUNS_ONCE and self.last["reason"] in ("Completed", "Error"):
             self._say_to_people("ran once: restartPolicy is not set; Kubernetes would start it again")
         return Outcome(self.last["exited"], self.last["signal"], self.timed_out)

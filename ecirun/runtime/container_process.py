@@ -23,7 +23,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecirun.errors import EcirunError
-from ecirun.linux import process
+from ecirun.linux import cgroup, process
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, Command, ContainerPlan, Groundwork, from_plain, plain
 from ecirun.runtime import messages, stage_steps
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
 STREAMS = 3
 
 
-def start(zygote: Zygote, namespaces: tuple[int, ...], groundwork: Groundwork, fault: Fault) -> Child:
-    """A new process, which joins the pod's namespaces, takes the stage steps and waits. Raises OSError."""
-    message = {"groundwork": plain(groundwork), "fault": fault}
+def start(
+    zygote: Zygote, namespaces: tuple[int, ...], groundwork: Groundwork, group: cgroup.Group | None, fault: Fault
+) -> Child:
+    """A new process that joins the namespaces, takes the stage steps and waits, not in its group yet. Raises OSError."""
+    message = {"groundwork": plain(groundwork), "groups": dict(group.folders) if group else {}, "fault": fault}
     return zygote.fork("container", message, namespaces, own_processes=not groundwork.shared_processes)
 
 
@@ -55,7 +57,6 @@ class Orders(NamedTuple):
     directory: int  # the working directory, open
     program: str
     address: str
-    stdin: bool
     window: tuple[int, ...]  # the size of the user's terminal, as `terminal.window_size` gives it
     verbose: bool
     fault: Fault
@@ -67,7 +68,6 @@ def give_orders(end: Socket, orders: Orders) -> bool:
     message = {
         "program": orders.program,
         "address": orders.address,
-        "stdin": orders.stdin,
         "window": orders.window,
         "verbose": orders.verbose,
         "fault": orders.fault,
@@ -101,7 +101,7 @@ def become_container(end: Socket, message: Message, namespaces: tuple[int, ...])
 
 def _set_the_stage(end: Socket, namespaces: tuple[int, ...], message: Message) -> None:
     bench = stage_steps.Bench(namespaces)
-    steps = stage_steps.stage_steps(from_plain(Groundwork, message["groundwork"]))
+    steps = stage_steps.stage_steps(from_plain(Groundwork, message["groundwork"]), message["groups"])
     run_steps(steps, bench, fault=Fault(*message["fault"]))
     messages.send(end, {"staged": True}, (bench.tree,))
     os.close(bench.tree)
@@ -134,7 +134,7 @@ def _run(end: Socket, plan: ContainerPlan, message: Message, descriptors: tuple[
     def say(step: str) -> None:
         messages.send(end, {"step": step})
 
-    steps = container_steps(plan, stdin=message["stdin"], window=tuple(message["window"]))
+    steps = container_steps(plan, window=tuple(message["window"]))
     run_steps(steps, bench, say if message["verbose"] else None, Fault(*message["fault"]))
 
 

@@ -134,7 +134,6 @@ class ContainerRun:
             directory=directory,
             program=program,
             address=equipment.address,
-            stdin=streams[0] != equipment.null,
             window=equipment.window,
             verbose=equipment.verbose,
             fault=equipment.fault,

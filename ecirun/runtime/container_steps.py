@@ -16,7 +16,8 @@ import termios
 from collections.abc import Callable
 
 from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
-from ecirun.linux import credentials, process
+from ecirun.linux import credentials, process, seccomp
+from ecirun.linux.devices import stateless_device
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Command, ContainerPlan
 from ecirun.runtime import messages, spawning
@@ -96,27 +97,33 @@ def open_terminal(uid: int, window: tuple[int, ...]) -> tuple[int, int]:
 
 
 class StandardStreams:
-    """Without a standard input the workload reads its own /dev/null; pipes become its own, so that it can open /dev/stdout."""
+    """Pipes become the workload's, so that it can open /dev/stdout; instead of the host's /dev/null it gets its own."""
 
     name = "streams"
 
-    def __init__(self, uid: int, *, stdin: bool) -> None:
+    def __init__(self, uid: int) -> None:
         self.uid = uid
-        self.stdin = stdin
 
     def describe(self) -> str:
         return "hand over the standard streams"
 
     def run(self, bench: Bench) -> None:
-        if not self.stdin:
-            null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-            os.dup2(null, 0)
-            os.close(null)
         for standard in (0, 1, 2):
+            use_own_device(standard)
             if stat.S_ISFIFO(os.fstat(standard).st_mode):
                 # In a user namespace the pipe may belong to somebody who does not exist there; it can be written all the same.
                 with contextlib.suppress(PermissionError):
                     os.fchown(standard, self.uid, -1)
+
+
+def use_own_device(stream: int) -> None:
+    """Open the node of this root in place of the host's, whose owner and mode could be changed through the descriptor."""
+    device = stateless_device(stream)
+    if device:
+        mode = fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE
+        own = os.open(f"/dev/{device}", mode | os.O_CLOEXEC)
+        os.dup2(own, stream, inheritable=os.get_inheritable(stream))
+        os.close(own)
 
 
 class EnterDirectory:
@@ -164,6 +171,8 @@ class BecomeUser:
     5. permitted and effective to what is granted, inheritable and with it ambient empty
     6. PDEATHSIG, which the uid change cleared
     7. no_new_privs when asked
+
+    A seccomp filter comes before all of it: it needs SYS_ADMIN.
     """
 
     name = "credentials"
@@ -173,10 +182,13 @@ class BecomeUser:
 
     def describe(self) -> str:
         sets = self.plan.capabilities
-        return f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {sets.bounding.mask}"
+        text = f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {sets.bounding.mask}"
+        return text + (", behind a seccomp filter" if self.plan.seccomp == "RuntimeDefault" else "")
 
     def run(self, bench: Bench) -> None:
         mask = int(self.plan.capabilities.bounding.mask, 16)
+        if self.plan.seccomp == "RuntimeDefault":
+            seccomp.apply_runtime_default(may_trace=bool(mask >> credentials.CAP_SYS_PTRACE & 1))
         credentials.drop_bounding_set(mask)
         credentials.keep_capabilities_over_setuid(True)
         os.setgroups([group.gid for group in self.plan.supplementary_groups])
@@ -258,12 +270,12 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 
-def container_steps(container: ContainerPlan, *, stdin: bool, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
+def container_steps(container: ContainerPlan, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
     """The steps, in order."""
     command, uid = container.command, container.user.uid
     steps: list[Step[Bench]] = [CgroupNamespace()]
     shared = container.shared_processes
-    steps.append(OpenTerminal(uid, window, shared_processes=shared) if command.terminal else StandardStreams(uid, stdin=stdin))
+    steps.append(OpenTerminal(uid, window, shared_processes=shared) if command.terminal else StandardStreams(uid))
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), CheckProgram(command)]
     if shared:
         return [*steps, JoinPause(), BecomeUser(container), SpawnAndWait(command)]

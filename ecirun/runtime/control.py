@@ -14,6 +14,7 @@ from ecirun.runtime import messages, state
 from ecirun.runtime.client import Outcome, raise_error
 from ecirun.runtime.messages import Message
 from ecirun.runtime.relay import Relay
+from ecirun.runtime.streams import Streams
 from ecirun.runtime.terminal import window_size
 
 # Seconds until a supervisor counts as one that hangs: when it should have read a request, and have ended a killed pod.
@@ -66,14 +67,19 @@ class ForegroundExec:
     def run(self) -> Outcome:
         """Execute and wait. Raises an EcirunError when the program did not run."""
         with Relay(self._on_message, self._on_signal) as self.relay:
-            null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-            status = begin_exec(self.supervisor, self.request, (0 if self.stdin else null, 1, 2))
-            os.close(null)
+            terminal = self.request["terminal"]
+            own = Streams(stdin=self.stdin and not terminal)
+            given = (own.null,) * 3 if terminal else (own.stdin, own.stdout, own.stderr)
+            status = begin_exec(self.supervisor, self.request, given)
+            own.handed_over()
+            self.relay.serve(own)
             self.relay.run(status)
+            own.close()
         if self.last is None:
             raise LaunchFailed("Can't say how the program ended: its pod ended first", hint="see `ecirun ps`")
         if "error" in self.last:
             raise_error(self.last)
+        own.check()
         return Outcome(self.last["exited"], self.last["signal"])
 
     def _on_message(self, message: Message, descriptors: tuple[int, ...]) -> bool:

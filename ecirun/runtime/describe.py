@@ -13,7 +13,7 @@ from ecirun.runtime.stage_steps import stage_steps
 from ecirun.runtime.tree_steps import tree_steps
 
 
-def all_steps(plan: PodPlan, *, stdin: bool) -> Iterator[str]:
+def all_steps(plan: PodPlan) -> Iterator[str]:
     """One line for each step, in the order of the launch: the process of the first container is made ahead."""
     several = len(plan.all_containers) > 1
     for step in sandbox_steps():
@@ -27,5 +27,5 @@ def all_steps(plan: PodPlan, *, stdin: bool) -> Iterator[str]:
                 yield own.describe()
         for made in tree_steps(container, shadow.shadowed(plan.sysctls)):
             yield where + made.describe()
-        for later in container_steps(container, stdin=stdin):
+        for later in container_steps(container):
             yield where + later.describe()

@@ -77,10 +77,10 @@ class Equipment:
             return ahead, self._sandbox.bench.first_group
         if ahead is not None:
             discard(ahead)
-        new = container_process.start(zygote, self._sandbox.bench.namespaces, groundwork, self.fault)
-        container_process.show_plan(new.end, plan.name, self.request.plan_file)
         if group is None:
             group = self._sandbox.bench.groups.new()
+        new = container_process.start(zygote, self._sandbox.bench.namespaces, groundwork, group, self.fault)
+        container_process.show_plan(new.end, plan.name, self.request.plan_file)
         if group is not None:
             cgroup.add(group, new.pid)
         return new, group

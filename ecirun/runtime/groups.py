@@ -23,6 +23,11 @@ class Groups:
         self._id = ""
         self._lock = -1
 
+    @property
+    def lock(self) -> int:
+        """A descriptor that must stay open as long as they are used; -1 when there is none."""
+        return self._lock
+
     def new(self) -> cgroup.Group | None:
         """A group for one more container; None where this host has none. Raises OSError."""
         if not self.hierarchies:
@@ -45,6 +50,7 @@ class Groups:
                     if os.path.samestat(os.fstat(self._lock), os.stat(group.places[0])):
                         return group
                 os.close(self._lock)
+            cgroup.remove(group)  # what was made of it after somebody took it away
 
     def remove(self) -> None:
         """Remove them, and the folder of all pods' groups when they were the last."""
@@ -56,8 +62,17 @@ class Groups:
         self._made = []
 
 
+def sweep_all() -> None:
+    """Remove the groups of supervisors that were killed, from every hierarchy."""
+    known = cgroup.hierarchies()
+    sweep(known)
+    sweep(cgroup.other_hierarchies(known))
+
+
 def sweep(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
-    """Remove the groups of supervisors that were killed."""
+    """Remove the groups of supervisors that were killed from hierarchies in which they have the same."""
+    if not hierarchies:
+        return
     # All of them: one that was killed while it removed its groups has left some in some.
     parents = [f"{hierarchy.folder}/{PARENT}" for hierarchy in hierarchies]
     there = [(parent, name) for parent in parents for name in _folders(parent)]

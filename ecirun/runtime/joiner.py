@@ -26,7 +26,7 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import ContainerPlan
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.container_process import STREAMS, container_of, error_message
-from ecirun.runtime.container_steps import BecomeUser, Bench, cannot_execute, open_terminal
+from ecirun.runtime.container_steps import BecomeUser, Bench, cannot_execute, open_terminal, use_own_device
 from ecirun.runtime.messages import Message
 from ecirun.runtime.program import find_program
 from ecirun.runtime.sandbox_steps import POD_NAMESPACES
@@ -130,6 +130,8 @@ def _spawn(message: Message, status: Socket, streams: tuple[int, ...], plan: Con
     program = find_program(argv[0], message["env"].get("PATH", ""), os.getcwd(), root)
     os.close(root)
     if not message.get("terminal"):
+        for stream in streams:
+            use_own_device(stream)
         return _spawned(program, argv, message["env"], streams=streams)
     terminal, user_end = open_terminal(-1, tuple(message["window"]))
     pid = _spawned(program, argv, message["env"], terminal=terminal)

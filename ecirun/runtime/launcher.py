@@ -44,9 +44,11 @@ def main(descriptor: int) -> None:
     try:
         hold_root()
         found = cgroup.hierarchies()
-        private_tree.enter(found)
+        others = cgroup.other_hierarchies(cgroup.usable(found))
+        private_tree.enter((*found, *others))
         hierarchies, rooms = cgroup_room.enter(cgroup.usable(found))
         groups.sweep(hierarchies)
+        groups.sweep(others)
     except OSError as error:
         messages.send(client, {"error": f"Can't set up the launcher: {error.strerror} ({error.filename})"})
         return
@@ -57,7 +59,7 @@ def main(descriptor: int) -> None:
     # What is there now is there for good: nothing of it need be looked at, and copied for that, in a supervisor.
     gc.disable()
     gc.freeze()
-    _Launcher(hierarchies, identity).serve(client)
+    _Launcher(hierarchies, others, identity).serve(client)
     for room in rooms:
         room.leave()
     os._exit(0)  # the interpreter need not tidy up after itself
@@ -66,8 +68,11 @@ def main(descriptor: int) -> None:
 class _Launcher:
     """Clients by the descriptors of their sockets, supervisors by their pidfds."""
 
-    def __init__(self, hierarchies: tuple[cgroup.Hierarchy, ...], identity: Message) -> None:
+    def __init__(
+        self, hierarchies: tuple[cgroup.Hierarchy, ...], others: tuple[cgroup.Hierarchy, ...], identity: Message
+    ) -> None:
         self.hierarchies = hierarchies
+        self.others = others
         self.identity = identity
         self.poll = select.poll()
         self.clients: dict[int, Socket] = {}
@@ -123,7 +128,8 @@ class _Launcher:
         # themselves meanwhile. PDEATHSIG alone does not survive a change of user.
         pid, pidfd = process.clone3(process.CLONE_NEWPID)
         if pid == 0:
-            supervise(ours, from_plain(Groundwork, message["sandbox"]), self.hierarchies, Fault(*message["fault"]))
+            groundwork = from_plain(Groundwork, message["sandbox"])
+            supervise(ours, groundwork, self.hierarchies, self.others, Fault(*message["fault"]))
         ours.close()
         messages.send(client, {"sandbox": pid}, (theirs.fileno(),))
         theirs.close()

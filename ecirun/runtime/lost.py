@@ -91,7 +91,6 @@ def _was_detached(record: PodRecord, folder: PodFolder) -> bool:
 
 
 def _sweep_groups() -> None:
-    from ecirun.linux import cgroup
     from ecirun.runtime import groups
 
-    groups.sweep(cgroup.hierarchies())
+    groups.sweep_all()

@@ -14,13 +14,13 @@ import stat
 
 from ecirun.errors import LaunchFailed
 from ecirun.linux import cgroup, mount, process
+from ecirun.linux.devices import DEVICE_NUMBERS
 from ecirun.runtime.state import STATE
 
 TEMPLATES = STATE
 STATE_INSIDE = f"{TEMPLATES}/state"
 BENCH = f"{TEMPLATES}/bench"
 
-DEVICE_NUMBERS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 NODE_FLAGS = mount.flags(("ro", "nosuid", "noexec"))
 
 

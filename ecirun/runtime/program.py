@@ -26,17 +26,17 @@ def find_program(argv0: str, path: str, cwd: str, root: int) -> str:
     Raises CommandNotFound (127) or CommandNotExecutable (126).
     """
     if "/" in argv0:
-        _check(argv0 if argv0.startswith("/") else f"{cwd.rstrip('/')}/{argv0}", argv0, root)
+        _check(absolute(argv0, cwd), argv0, root, cwd)
         return argv0
+    if not argv0:
+        raise CommandNotFound('Can\'t run "": the command is empty', hint="name a program")
     refused: CommandNotExecutable | None = None
     for folder in path.split(":"):
-        candidate = f"{folder or cwd}/{argv0}"
-        if not candidate.startswith("/"):
-            candidate = f"{cwd.rstrip('/')}/{candidate}"
+        candidate = absolute(f"{folder}/{argv0}" if folder else argv0, cwd)
         if not os.path.lexists(candidate):
             continue
         try:
-            _check(candidate, candidate, root)
+            _check(candidate, candidate, root, cwd)
         except CommandNotFound:
             continue
         except CommandNotExecutable as error:
@@ -49,7 +49,12 @@ def find_program(argv0: str, path: str, cwd: str, root: int) -> str:
     raise CommandNotFound(f'Can\'t run "{argv0}": not found in PATH={path}', hint="check the command and the image")
 
 
-def _check(path: str, shown: str, root: int, depth: int = 0) -> None:
+def absolute(path: str, cwd: str) -> str:
+    """Where the kernel looks for `path` from the working directory `cwd`."""
+    return path if path.startswith("/") else f"{cwd.rstrip('/')}/{path}"
+
+
+def _check(path: str, shown: str, root: int, cwd: str, depth: int = 0) -> None:
     """Open `path` in the container and follow what the kernel would execute for it."""
     descriptor = _open(path, shown, root, depth)
     try:
@@ -69,7 +74,7 @@ def _check(path: str, shown: str, root: int, depth: int = 0) -> None:
     finally:
         os.close(descriptor)
     if interpreter and depth < MAX_INTERPRETERS:
-        _check(interpreter, interpreter, root, depth + 1)
+        _check(absolute(interpreter, cwd), interpreter, root, cwd, depth + 1)
 
 
 def _open(path: str, shown: str, root: int, depth: int) -> int:
@@ -81,9 +86,10 @@ def _open(path: str, shown: str, root: int, depth: int) -> int:
         if error.errno in (errno.ENOENT, errno.ENOTDIR) and depth == 0:
             raise CommandNotFound(f'Can\'t run "{shown}": {error.strerror}', hint="check the command and the image") from None
         if depth:
-            raise CommandNotExecutable(
-                f'Can\'t run the interpreter "{shown}": {error.strerror}', hint="put it into the image, or name another"
-            ) from None
+            hint, escaped = "put it into the image, or name another", shown.replace("\r", "\\r")
+            if shown.endswith("\r"):
+                hint = "end the script's lines with LF alone, not with CR LF"
+            raise CommandNotExecutable(f'Can\'t run the interpreter "{escaped}": {error.strerror}', hint=hint) from None
         raise CommandNotExecutable(f'Can\'t run "{shown}": {error.strerror}', hint="check the path") from None
 
 
@@ -102,8 +108,9 @@ def _interpreter(path: str, root: int) -> str:
     try:
         head = os.read(descriptor, 4096)
         if head.startswith(b"#!"):
-            words = head[2:256].split(b"\n")[0].split()
-            return os.fsdecode(words[0]) if words else ""
+            # The kernel knows no other blanks than these two (fs/binfmt_script.c).
+            line = head[2:256].split(b"\n")[0].replace(b"\t", b" ").strip(b" ")
+            return os.fsdecode(line.split(b" ")[0].split(b"\0")[0])
         if head.startswith(b"\x7fELF"):
             return _elf_interpreter(descriptor, head)
         return ""

@@ -12,6 +12,7 @@ from ecirun.linux.sockets import Socket
 from ecirun.runtime import messages
 from ecirun.runtime.messages import Message
 from ecirun.runtime.prefix import Prefixer
+from ecirun.runtime.streams import Input, Output, Streams
 from ecirun.runtime.terminal import Terminal
 
 FORWARDED = (signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCONT)
@@ -32,7 +33,8 @@ class Relay:
         self.on_message = on_message
         self.on_signal = on_signal
         self.terminal: Terminal | None = None
-        self.prefixers: list[Prefixer] = []
+        self.shown: list[Prefixer | Output] = []
+        self.input: Input | None = None
         self._deadline: tuple[float, Callable[[], None]] | None = None
 
     def __enter__(self) -> Relay:
@@ -59,6 +61,11 @@ class Relay:
         """Join this process's terminal with the container's."""
         self.terminal = Terminal(descriptor, stdin=stdin)
 
+    def serve(self, streams: Streams) -> None:
+        """Pass on what the workload reads and writes through this process."""
+        self.shown += streams.outputs
+        self.input = streams.input
+
     def run(self, end: Socket) -> None:
         """Until the last message, or the end of the socket, which is then closed."""
         self.end = end
@@ -67,20 +74,26 @@ class Relay:
         end.close()
         if self.terminal:
             self.terminal.drain()
-        for prefixer in self.prefixers:
-            while prefixer.show():
+        for entry in self.shown:
+            while entry.show():
                 pass
 
     def _turn(self) -> bool:
-        reading = [self.end.fileno(), self._wake, *(entry.read_end for entry in self.prefixers)]
-        reading += self.terminal.readable() if self.terminal else []
-        ready, _, _ = select.select(reading, self.terminal.writable() if self.terminal else [], [], self._patience())
+        reading = [self.end.fileno(), self._wake, *(entry.read_end for entry in self.shown)]
+        writing: list[int] = []
+        for other in (self.terminal, self.input):
+            if other:
+                reading += other.readable()
+                writing += other.writable()
+        ready, _, _ = select.select(reading, writing, [], self._patience())
         if self._deadline and self._deadline[0] <= time.monotonic():
             callback, self._deadline = self._deadline[1], None
             callback()
         if self.terminal:
             self.terminal.serve(set(ready))
-        self.prefixers = [entry for entry in self.prefixers if entry.read_end not in ready or entry.show()]
+        if self.input:
+            self.input.serve(set(ready))
+        self.shown = [entry for entry in self.shown if entry.read_end not in ready or entry.show()]
         if self._wake in ready:
             for number in os.read(self._wake, 512):
                 self._signalled(signal.Signals(number))

@@ -13,11 +13,12 @@ import stat
 from collections.abc import Sequence
 
 from ecirun.linux import credentials, mount, proc, process
-from ecirun.plan.model import Groundwork, Mount
+from ecirun.plan.model import KERNEL_SOURCES, Groundwork, Mount
 from ecirun.runtime.private_tree import BENCH, TEMPLATES
 from ecirun.runtime.steps import Step
 
 STAGE = f"{BENCH}/stage"
+NO_GROUPS: dict[str, str] = {}
 TOPS = ("/proc", "/dev", "/sys")
 DEVICE_LINKS = {
     "fd": "/proc/self/fd",
@@ -124,6 +125,38 @@ class KernelMount:
             mount.bind(self.mount.target, target, recursive=True)
 
 
+class ShowGroups:
+    """The container's own control groups, to be read: one of version 2 as it is, those of version 1 by their controllers.
+
+    They are bound here, and the container's cgroup namespace makes them look like whole hierarchies. A host without control
+    groups has none to show.
+    """
+
+    name = "kernel-mounts"
+
+    def __init__(self, entry: Mount, groups: dict[str, str]) -> None:
+        self.mount = entry
+        self.groups = groups
+
+    def describe(self) -> str:
+        return describe_mount(self.mount)
+
+    def run(self, bench: Bench) -> None:
+        target, options = STAGE + self.mount.target, mount.flags(self.mount.options)
+        if not self.groups or not os.path.isdir(target):
+            return
+        if len(set(self.groups.values())) == 1 and "2" in self.groups:
+            mount.bind(self.groups["2"], target)
+        else:
+            mount.mount("tmpfs", target, mount.flags(("nosuid", "nodev", "noexec")), "mode=0755,size=16k")
+            for controller, folder in self.groups.items():
+                place = f"{target}/{'unified' if controller == '2' else controller}"
+                os.mkdir(place, 0o755)
+                mount.bind(folder, place)
+                mount.remount_bind(place, options)
+        mount.remount_bind(target, options)
+
+
 class BindDevices:
     """The host's own nodes, one bind each."""
 
@@ -193,17 +226,19 @@ class LeaveHost:
 
 def staged_mounts(mounts: Sequence[Mount]) -> list[Mount]:
     """Those of a container's mounts that can be made before it is known: the kernel's, unless a volume displaces them."""
-    kernels = [entry for entry in mounts if entry.source in ("", "shm", "mqueue")]
+    kernels = [entry for entry in mounts if entry.source in KERNEL_SOURCES]
     tops = {entry.target for entry in kernels if entry.target in TOPS}
     return [entry for entry in kernels if "/" + entry.target.split("/")[1] in tops]
 
 
-def stage_steps(groundwork: Groundwork) -> list[Step[Bench]]:
-    """The steps, in order."""
+def stage_steps(groundwork: Groundwork, groups: dict[str, str] = NO_GROUPS) -> list[Step[Bench]]:
+    """The steps, in order; `groups` are the folders of the container's control groups by their controllers."""
     staged = staged_mounts(groundwork.mounts)
     first = [entry for entry in staged if entry.target in TOPS]
 
-    def made(entry: Mount) -> KernelMount:
+    def made(entry: Mount) -> KernelMount | ShowGroups:
+        if entry.source == "cgroup":
+            return ShowGroups(entry, groups)
         return KernelMount(entry, shared_processes=groundwork.shared_processes)
 
     steps: list[Step[Bench]] = [OwnSession(), JoinPod(), Stage(), *(made(entry) for entry in first)]

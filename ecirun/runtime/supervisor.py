@@ -49,24 +49,42 @@ READ = os.O_RDONLY | os.O_CLOEXEC
 TITLE = "ecirun-supervisor"
 
 
-def supervise(client: Socket, groundwork: Groundwork, hierarchies: tuple[cgroup.Hierarchy, ...], fault: Fault) -> None:
-    """Be a supervisor; never returns. For a new process."""
+def supervise(
+    client: Socket,
+    groundwork: Groundwork,
+    hierarchies: tuple[cgroup.Hierarchy, ...],
+    others: tuple[cgroup.Hierarchy, ...],
+    fault: Fault,
+) -> None:
+    """Be a supervisor; never returns. For a new process.
+
+    In `hierarchies` each container has a group; in the `others`, which limit nothing, all of a supervisor's are in one. So they
+    find no group of the host's at the top of any hierarchy: root can make a user namespace and mount them there.
+    """
     try:
         gc.disable()
         _own_session(client)
-        home = _Home(os.open("/proc/self/ns/mnt", READ), os.open("/proc/self/ns/net", READ), Zygote())
+        fence = Groups(others)
+        zygote = Zygote(fence.new())
+        home = _Home(os.open("/proc/self/ns/mnt", READ), os.open("/proc/self/ns/net", READ), zygote, fence.lock)
         while _Supervisor(client, groundwork, hierarchies, fault, home).run():
             _come_home(home, client)
+        zygote.rest()
+        fence.remove()
     finally:
         os._exit(0)
 
 
 class _Home(NamedTuple):
-    """What a supervisor keeps from pod to pod: the launcher's mount namespace and the host's network, open, and a zygote."""
+    """What a supervisor keeps from pod to pod: the launcher's mount namespace and the host's network, open, and a zygote.
+
+    `fence` is the lock of the zygote's control group.
+    """
 
     mounts: int
     network: int
     zygote: Zygote
+    fence: int
 
 
 def _come_home(home: _Home, client: Socket) -> None:
@@ -77,7 +95,8 @@ def _come_home(home: _Home, client: Socket) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     process.set_title(TITLE)
     gc.collect()
-    process.close_all_but((0, 1, 2, client.fileno(), home.mounts, home.network, home.zygote.end.fileno()))
+    kept = (client.fileno(), home.mounts, home.network, home.zygote.end.fileno(), home.fence)
+    process.close_all_but((0, 1, 2, *(descriptor for descriptor in kept if descriptor >= 0)))
     process.setns(home.mounts, process.CLONE_NEWNS)
 
 
@@ -160,9 +179,10 @@ class _Supervisor:
         if self.groundwork.shared_processes:
             # Its procfs is that of pause, which is a process of the pod's: there is none yet.
             return Sandbox(self.bench, self.zygote, self.groundwork, None)
-        child = container_process.start(self.zygote, self.bench.namespaces, self.groundwork, self.fault)
-        if self.bench.first_group is not None:
-            cgroup.add(self.bench.first_group, child.pid)
+        group = self.bench.first_group
+        child = container_process.start(self.zygote, self.bench.namespaces, self.groundwork, group, self.fault)
+        if group is not None:
+            cgroup.add(group, child.pid)
         return Sandbox(self.bench, self.zygote, self.groundwork, child)
 
     def _look(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:

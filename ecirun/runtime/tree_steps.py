@@ -20,6 +20,8 @@ from ecirun.runtime.shadow import ShowShadows
 from ecirun.runtime.stage_steps import TOPS, describe_mount, pivot, staged_mounts
 from ecirun.runtime.steps import Fault, Step, run_steps
 
+MOST_LINKS = 40  # MAXSYMLINKS of include/linux/namei.h
+
 
 class Bench:
     """What the steps hand to each other.
@@ -162,7 +164,15 @@ class FindDirectory:
         return f"find the working directory {self.path}"
 
     def run(self, bench: Bench) -> None:
-        bench.directory = open_directory(bench.root, self.path)
+        try:
+            bench.directory = openat2.open_in_root(bench.root, self.path, os.O_PATH | os.O_DIRECTORY)
+        except FileNotFoundError:
+            # One in the image's tree is there by now; this one is in a volume.
+            with contextlib.suppress(OSError):
+                make_directory(bench.root, self.path)
+            bench.directory = open_directory(bench.root, self.path)
+        except OSError as error:
+            raise cannot_enter(self.path, error) from None
 
 
 def open_directory(root: int, path: str) -> int:
@@ -170,11 +180,16 @@ def open_directory(root: int, path: str) -> int:
     try:
         return openat2.open_in_root(root, path, os.O_PATH | os.O_DIRECTORY)
     except OSError as error:
-        raise LaunchFailed(
-            f"Can't enter working directory {path}: {error.strerror}",
-            step=FindDirectory.name,
-            hint="set workingDir to a directory",
-        ) from None
+        raise cannot_enter(path, error) from None
+
+
+def cannot_enter(path: str, error: OSError) -> LaunchFailed:
+    """The error of a working directory that cannot be had."""
+    return LaunchFailed(
+        f"Can't enter working directory {path}: {error.strerror}",
+        step=FindDirectory.name,
+        hint="set workingDir to a directory",
+    )
 
 
 class FindProgram:
@@ -274,14 +289,20 @@ def make_directory(root: int, path: str) -> None:
 
 
 def make_file(root: int, path: str) -> None:
-    """Make the empty file `path` and its parents inside the root."""
-    folder, _, name = path.rstrip("/").rpartition("/")
-    if folder:
-        make_directory(root, folder)
-    parent = openat2.open_in_root(root, folder or "/", os.O_PATH | os.O_DIRECTORY)
-    try:
-        os.mknod(name, 0o100644, dir_fd=parent)
-    except FileExistsError:
-        pass
-    finally:
-        os.close(parent)
+    """Make the empty file `path` and its parents inside the root; where links are there, what they lead to."""
+    for _link in range(MOST_LINKS):
+        folder, _, name = path.rstrip("/").rpartition("/")
+        if folder:
+            make_directory(root, folder)
+        parent = openat2.open_in_root(root, folder or "/", os.O_PATH | os.O_DIRECTORY)
+        try:
+            os.mknod(name, 0o100644, dir_fd=parent)
+            return
+        except FileExistsError:
+            try:
+                target = os.readlink(name, dir_fd=parent)
+            except OSError:
+                return  # it is there, and no link
+        finally:
+            os.close(parent)
+        path = target if target.startswith("/") else f"{folder}/{target}"

@@ -15,7 +15,7 @@ import os
 import signal
 from typing import Literal, NamedTuple
 
-from ecirun.linux import credentials, process, sockets
+from ecirun.linux import cgroup, credentials, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.runtime import container_process, joiner, messages
 from ecirun.runtime.messages import Message
@@ -34,7 +34,8 @@ class Child(NamedTuple):
 class Zygote:
     """The zygote, as its supervisor holds it. One that rests is made anew when it is needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: cgroup.Group | None) -> None:
+        self._group = group  # for what it forks, in hierarchies where the containers have none of their own
         self._start()
 
     def _start(self) -> None:
@@ -44,6 +45,8 @@ class Zygote:
             _serve(theirs)
         os.close(pidfd)
         theirs.close()
+        if self._group is not None:
+            cgroup.add(self._group, self._pid)
 
     def rest(self) -> None:
         """Give its memory back until the next fork."""

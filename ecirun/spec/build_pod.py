@@ -113,6 +113,7 @@ def _pod_security_context(context: Values, path: str) -> PodSecurityContext:
         supplemental_groups_policy=context.get("supplementalGroupsPolicy"),
         fs_group=context.get("fsGroup"),
         fs_group_change_policy=context.get("fsGroupChangePolicy", "Always"),
+        seccomp_profile=context.get("seccompProfile", {}).get("type"),
     )
 
 
@@ -266,6 +267,7 @@ def _security_context(context: Values) -> SecurityContext:
         read_only_root_filesystem=context.get("readOnlyRootFilesystem"),
         allow_privilege_escalation=context.get("allowPrivilegeEscalation"),
         proc_mount=context.get("procMount"),
+        seccomp_profile=context.get("seccompProfile", {}).get("type"),
     )
 
 

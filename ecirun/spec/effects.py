@@ -28,6 +28,9 @@ ACTED_ON: Mapping[str, frozenset[str]] = {
     ),
 }
 
+# The seccomp profiles that there are: one, and none.
+CARRIED_OUT = ({"type": "RuntimeDefault"}, {"type": "Unconfined"})
+
 # Values that ask for what happens here anyway, so that the defaults in the output of `kubectl get -o yaml` stay quiet.
 NEUTRAL: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("PodSpec", "automountServiceAccountToken"): (False,),
@@ -37,6 +40,8 @@ NEUTRAL: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("PodSpec", "preemptionPolicy"): ("PreemptLowerPriority",),
     ("PodSpec", "schedulerName"): ("default-scheduler",),
     ("Container", "stdinOnce"): (False,),
+    ("PodSecurityContext", "seccompProfile"): CARRIED_OUT,
+    ("SecurityContext", "seccompProfile"): CARRIED_OUT,
 }
 
 # Fields that choose where in a cluster a pod runs, and with what rank: there is no such choice here.
@@ -47,7 +52,7 @@ PLACEMENT = frozenset(
 
 MEANING: Mapping[str, str] = {
     "appArmorProfile": "the workload runs without an AppArmor profile of its own",
-    "seccompProfile": "the workload runs without a seccomp filter",
+    "seccompProfile": "the workload runs without a seccomp filter unless the type is RuntimeDefault",
     "seLinuxOptions": "the workload runs without an SELinux label of its own",
     "serviceAccountName": "there is no API server to hold an account",
     "automountServiceAccountToken": "there is no API server to issue a token",

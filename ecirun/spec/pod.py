@@ -41,6 +41,7 @@ class SecurityContext(NamedTuple):
     read_only_root_filesystem: bool | None = None
     allow_privilege_escalation: bool | None = None
     proc_mount: str | None = None
+    seccomp_profile: str | None = None
 
 
 class PodSecurityContext(NamedTuple):
@@ -54,6 +55,7 @@ class PodSecurityContext(NamedTuple):
     supplemental_groups_policy: str | None = None
     fs_group: int | None = None
     fs_group_change_policy: str = "Always"
+    seccomp_profile: str | None = None
 
 
 class Choice(NamedTuple):

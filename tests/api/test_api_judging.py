@@ -210,6 +210,19 @@ def test_a_refusal_needs_no_root(capability, error):
     assert run_python(script) == error + "\n"
 
 
+def test_the_command_asks_for_root_before_it_looks_for_the_image():
+    script = (
+        "import os, sys, ecirun.cli.run, ecirun.runtime.privileges, ecirun.examples\n"
+        "from ecirun.cli import main\n"
+        "sys.argv = ['ecirun', 'run', '--store', '/nowhere', 'example:sysctl', '--', 'true']\n"
+        "os.geteuid = lambda: 1000\n"
+        "sys.stderr = sys.stdout\n"
+        "sys.exit(main())\n"
+    )
+    done = run_python(script)
+    assert "Can't run a pod as uid 1000: it needs root" in done
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into fresh namespaces")
 def test_planning_forks_nothing_of_a_process_with_threads():
     script = (

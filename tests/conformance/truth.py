@@ -15,7 +15,7 @@ COMMANDS = (
 )
 
 SETS = {"CapInh": "inheritable", "CapPrm": "permitted", "CapEff": "effective", "CapBnd": "bounding", "CapAmb": "ambient"}
-TYPES = {"shared": ("tmpfs", "mqueue"), "file": ("tmpfs",)}
+TYPES = {"shared": ("tmpfs", "mqueue"), "file": ("tmpfs",), "cgroup": ("tmpfs", "cgroup2")}
 
 
 def lies(plan: dict[str, Any], seen: Sequence[str]) -> list[str]:
@@ -51,6 +51,7 @@ def _about_credentials(container: dict[str, Any], status: dict[str, str]) -> Ite
     for key, name in SETS.items():
         yield from _about(name, container["capabilities"][name]["mask"], status[key])
     yield from _about("no_new_privs", str(int(container["no_new_privs"])), status["NoNewPrivs"])
+    yield from _about("seccomp", "2" if container["seccomp"] == "RuntimeDefault" else "0", status["Seccomp"])
     yield from _about("umask", container["umask"], status["Umask"])
 
 
@@ -75,6 +76,8 @@ def _about_mounts(plan: dict[str, Any], container: dict[str, Any], mounts: list[
     covers = [f"/dev/{name}" for name in container["devices"]] + container["masked_paths"] + container["read_only_paths"]
     shadows = [sysctl for sysctl in plan["sysctls"] if sysctl["scope"] in ("shadow", "host")]
     for target in found:
+        if target.startswith("/sys/fs/cgroup/"):
+            continue  # the hierarchies of version 1
         if target not in covers and not (shadows and target.startswith("/proc/sys/")):
             yield f"mount {target}: found, not planned"
     for name in container["devices"]:

@@ -16,7 +16,7 @@ from ecirun.linux import cgroup
 
 pytestmark = pytest.mark.sandbox
 
-DESCRIPTORS = (8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 24, 28, 32)
+DESCRIPTORS = (8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 24, 28, 32, 64)
 # What strace makes fail once, in whichever process of the launch comes to it first.
 CALLS = ("clone3", "unshare", "setns", "mount", "fsopen", "fsmount", "move_mount", "open_tree", "mount_setattr", "pivot_root")
 INTERRUPTED = ("poll", "ppoll", "recvmsg", "sendmsg", "wait4", "openat2", "mount_setattr", "clone3")

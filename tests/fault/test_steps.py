@@ -64,7 +64,7 @@ def steps_of(plan: PodPlan) -> list[str]:
         *stage_steps(container.groundwork()),
         *pod_steps(plan),
         *tree_steps(container, shadowed(plan.sysctls)),
-        *container_steps(container, stdin=False, window=()),
+        *container_steps(container, window=()),
     ]
     return list(dict.fromkeys(step.name for step in steps))
 
@@ -108,7 +108,8 @@ def host_stays_as_it_is_in_the_end() -> Iterator[None]:
 
 def left_behind(launcher: Launcher) -> list[str]:
     """Interfaces, control groups, folders, volumes and processes of pods."""
-    parents = [f"{hierarchy.folder}/ecirun" for hierarchy in cgroup.hierarchies()]
+    known = cgroup.hierarchies()
+    parents = [f"{hierarchy.folder}/ecirun" for hierarchy in (*known, *cgroup.other_hierarchies(known))]
     found = [str(path) for pattern in ("sys/class/net/eci*", "run/ecirun/*") for path in Path("/").glob(pattern)]
     processes = [command for pid, (command, _namespaces) in pod_processes().items() if pid != launcher.pid]
     volumes = os.path.join(os.environ["ECIRUN_STORE"], "volumes")
@@ -130,7 +131,7 @@ def test_a_step_that_fails_or_dies(variant: str, step: str, kind: str, launcher:
     while (found := left_behind(launcher)) and time.monotonic() < deadline:
         if kind == "kill":
             lost.clean_up_lost_pods(lambda _text: None)
-            groups.sweep(cgroup.hierarchies())
+            groups.sweep_all()
         time.sleep(0.01)
     assert found == []
 

@@ -100,3 +100,44 @@ def test_control_c_in_the_terminal_interrupts_the_workload(pod_file):
 
 def test_t_without_a_terminal_still_gives_one(ecirun, pod_file):
     assert ecirun("run", "-q", "-t", pod_file(), "--", "tty") == (0, "/dev/pts/0\n", "")
+
+
+def test_output_that_cannot_be_written_is_no_success(pod_file, tmp_path):
+    """A disk that is full, as a file system of one page has it."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", place], check=True)
+    try:
+        with (place / "output").open("wb") as output:
+            done = subprocess.run(
+                [*PROGRAM, "run", "-q", pod_file(), "--", "sh", "-c", "head -c 100000 /dev/zero; echo code $? >&2"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.PIPE,
+            )
+    finally:
+        subprocess.run(["umount", place], check=True)
+    said = b"ecirun: error: Can't write the workload's output: No space left on device\n    hint: send it somewhere else\n"
+    assert (done.returncode, done.stderr) == (125, b"code 141\n" + said)
+
+
+def test_standard_input_from_a_file_and_output_to_one_arrive_whole(pod_file, tmp_path):
+    data = os.urandom(300_000)
+    (tmp_path / "input").write_bytes(data)
+    with (tmp_path / "input").open("rb") as input, (tmp_path / "output").open("wb") as output:
+        done = subprocess.run([*PROGRAM, "run", "-q", "-i", pod_file(), "--", "cat"], stdin=input, stdout=output)
+    assert (done.returncode, (tmp_path / "output").read_bytes() == data) == (0, True)
+
+
+def test_a_workload_that_reads_no_further_ends_all_the_same(pod_file):
+    with open("/proc/self/exe", "rb") as input:
+        done = subprocess.run(
+            [*PROGRAM, "run", "-q", "-i", pod_file(), "--", "head", "-c", "4"], stdin=input, stdout=subprocess.PIPE
+        )
+    assert (done.returncode, done.stdout) == (0, b"\x7fELF")
+
+
+def test_without_t_the_workload_has_no_terminal(pod_file):
+    """As in Kubernetes and docker; and it cannot read what is typed there."""
+    code, shown, _before = in_terminal("run", "-q", pod_file(), "--", "sh", "-c", "tty <&1; test -p /dev/stderr && echo pipe")
+    assert (code, shown) == (0, b"not a tty\r\npipe\r\n")

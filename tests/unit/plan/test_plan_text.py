@@ -28,6 +28,7 @@ container main, image busybox (sha256:000000000000)
                 44          image /etc/group
                 1001        image /etc/passwd (app)
   no_new_privs  no          default
+  seccomp       Unconfined  default
 
   capabilities  default set, added NET_ADMIN; the five sets after exec:
   bounding      00000000a80435fb  CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID
@@ -64,6 +65,7 @@ container main, image busybox (sha256:000000000000)
                 /etc/hostname         file         ro nodev
                 /etc/resolv.conf      file         ro nodev
                 /dev/termination-log  file         nosuid nodev noexec
+                /sys/fs/cgroup        cgroup       ro nosuid nodev noexec
 
   note:         NET_ADMIN is added but out of reach for uid 1000: exec leaves every user
                 but root the bounding set only; set-uid programs and programs with file
@@ -148,7 +150,12 @@ def test_a_variable_with_line_feeds_stays_on_its_line():
         (
             {"container": "securityContext: {allowPrivilegeEscalation: false}"},
             "no_new_privs",
-            "yes       container allowPrivilegeEscalation",
+            "yes         container allowPrivilegeEscalation",
+        ),
+        (
+            {"pod": "securityContext: {seccompProfile: {type: RuntimeDefault}}"},
+            "seccomp",
+            "RuntimeDefault  pod seccompProfile",
         ),
         ({"container": "workingDir: /tmp"}, "directory", "/tmp (umask 0022)"),
         ({}, "sysctls", "the kernel's defaults of a fresh namespace"),

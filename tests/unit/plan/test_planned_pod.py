@@ -71,8 +71,14 @@ def targets(**parts):
 def test_the_mounts_of_every_container():
     assert targets() == [
         *("/proc", "/dev", "/sys", "/dev/pts", "/dev/shm", "/dev/mqueue"),
-        *("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log"),
+        *("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log", "/sys/fs/cgroup"),
     ]
+
+
+@pytest.mark.parametrize(("mount_path", "there"), [("/sys", False), ("/sys/fs", False), ("/sys/fs/cgroup", True), ("/v", True)])
+def test_under_a_volume_of_the_pods_no_control_groups_are_shown(mount_path: str, there: bool):
+    found = targets(pod="volumes: [{name: v, emptyDir: {}}]", container=f"volumeMounts: [{{name: v, mountPath: {mount_path}}}]")
+    assert ("/sys/fs/cgroup" in found) == there
 
 
 @pytest.mark.parametrize(
