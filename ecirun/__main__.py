@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 
+from ecirun.linux.init import leave_first_place
 from ecirun.linux.standard_streams import open_standard_streams
 
 TYPE_CHECKING = False  # what it is in `typing`, whose import takes longer than all of this
@@ -21,6 +22,7 @@ def main() -> int:
     """Run the command that the arguments name and return its exit code."""
     # A command lives for a moment and frees its memory by ending; the collector would only take a tenth of that moment.
     gc.disable()
+    leave_first_place()
     open_standard_streams()
     launcher = launcher_ahead() if runs_in_foreground(sys.argv[1:]) and os.geteuid() == 0 else None
     try:

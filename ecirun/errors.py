@@ -25,6 +25,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+# The hint of an error that may come of this host: whoever shows it to a user may ask the doctor for a better one.
+SEE_DOCTOR = "see what this host lacks: ecirun doctor"
+
 
 class EcirunError(Exception):
     """An expected failure: a sentence for the user, and what to do about it.

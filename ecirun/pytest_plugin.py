@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -80,7 +80,10 @@ def ecirun_pod(request: pytest.FixtureRequest, ecirun_options: dict[str, Any]) -
             chosen = {**ecirun_options, **options}
             if "beside" in chosen:
                 chosen["beside"] = [_found(other, request) for other in chosen["beside"]]
-            pod = ecirun.run(_found(spec, request), **chosen)
+            try:
+                pod = ecirun.run(_found(spec, request), **chosen)
+            except ecirun.HostUnsupported as error:
+                _fail_or_skip(request.config, error.message)
             started.append(pod)
             stack.callback(pod.close)
             if request.config.getoption("--ecirun-keep"):
@@ -148,9 +151,14 @@ def _refuse_or_skip(config: pytest.Config) -> None:
     from ecirun.api.host import why_not
 
     if reason := why_not():
-        if config.getoption("--ecirun-must-run"):
-            pytest.fail(f"ecirun must run here: {reason}", pytrace=False)
-        pytest.skip(f"ecirun: {reason}")
+        _fail_or_skip(config, reason)
+
+
+def _fail_or_skip(config: pytest.Config, reason: str) -> NoReturn:
+    __tracebackhide__ = True
+    if config.getoption("--ecirun-must-run"):
+        pytest.fail(f"ecirun must run here: {reason}", pytrace=False)
+    pytest.skip(f"ecirun: {reason}")
 
 
 def _found(spec: Pod | Source, request: pytest.FixtureRequest) -> Pod | Source:

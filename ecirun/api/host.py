@@ -1,8 +1,12 @@
-"""What this host is, as far as pods are concerned."""
+"""What this host is, as far as pods are concerned, whether they can run here, and why not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+
+from ecirun.errors import SEE_DOCTOR, EcirunError
 
 
 @cache
@@ -12,7 +16,6 @@ def why_not() -> str:
 
     if not sys.platform.startswith("linux"):
         return "this is not Linux"
-    from ecirun.errors import EcirunError
     from ecirun.runtime.privileges import check_host
 
     try:
@@ -20,6 +23,19 @@ def why_not() -> str:
     except EcirunError as error:
         return error.message
     return ""
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Where a launch fails for what this host lacks, raise what the doctor says of that."""
+    try:
+        yield
+    except EcirunError as error:
+        if error.hint == SEE_DOCTOR:
+            from ecirun.doctor.reason import reason
+
+            raise reason() or error from None
+        raise
 
 
 def memory() -> int | None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from ecirun.api.bench import Unsupported
+from ecirun.api.host import explaining
 from ecirun.api.judging import Judges, admit, options_of, plan_admitted
 from ecirun.api.launchers import launcher
 from ecirun.api.line import Line
@@ -54,33 +55,34 @@ def run(
     'ip: SIOCSIFFLAGS: Operation not permitted\\n'
     """
     __tracebackhide__ = True
-    read = one_pod(pod, beside=beside)
-    options = options_of(command, container, name or _unique(read), network, sysctls, writable_root)._replace(
-        foreground=not detach
-    )
-    admitted, warnings = admit(read, Judges(policy, unsupported, writable_root, admission, allowed_unsafe_sysctls))
-    privileges.check_root()
-    usual = usual_groundwork(load_policy(policy))
-    shared = launcher(detached=detach)
-    with client.Reservation(shared, usual) as reservation:
-        look = remembered(reservation.probe)
-        plan = plan_admitted(
-            admitted, read.objects, options, policy=policy, store=store, volumes=volumes, must_run=True, look=look
+    with explaining():
+        read = one_pod(pod, beside=beside)
+        options = options_of(command, container, name or _unique(read), network, sysctls, writable_root)._replace(
+            foreground=not detach
         )
-        privileges.check_privileges(plan)
-        how = client.Options(detached=detach, keeps_joiners=True)
-        sandbox, places = client.launch(reservation, plan, how, {})
-    running = RunningPod(
-        plan,
-        Line(sandbox.end, plan.name),
-        detached=detach,
-        default=container or plan.containers[0].name,
-        on_free=lambda line: shared.give_back(line, sandbox.groundwork),
-    )
-    for warning in (*warnings, *plan.warnings):
-        running._line.note(warning)
-    _wait_for_start(running, places)
-    return running
+        admitted, warnings = admit(read, Judges(policy, unsupported, writable_root, admission, allowed_unsafe_sysctls))
+        privileges.check_root()
+        usual = usual_groundwork(load_policy(policy))
+        shared = launcher(detached=detach)
+        with client.Reservation(shared, usual) as reservation:
+            look = remembered(reservation.probe)
+            plan = plan_admitted(
+                admitted, read.objects, options, policy=policy, store=store, volumes=volumes, must_run=True, look=look
+            )
+            privileges.check_privileges(plan)
+            how = client.Options(detached=detach, keeps_joiners=True)
+            sandbox, places = client.launch(reservation, plan, how, {})
+        running = RunningPod(
+            plan,
+            Line(sandbox.end, plan.name),
+            detached=detach,
+            default=container or plan.containers[0].name,
+            on_free=lambda line: shared.give_back(line, sandbox.groundwork),
+        )
+        for warning in (*warnings, *plan.warnings):
+            running._line.note(warning)
+        _wait_for_start(running, places)
+        return running
 
 
 def _unique(pod: Pod) -> str:

@@ -34,6 +34,8 @@ COMMANDS = {
     "policy": "What is allowed, rule by rule",
     "admission": "What a cluster checks before ECI",
     "diff": "Two effective security contexts side by side",
+    "doctor": "Whether pods can run here, and what is missing",
+    "completion": "Completion for bash, zsh or fish",
     "schema": "JSON schema of the enforced subset, for editors",
 }
 
@@ -61,6 +63,11 @@ def main(argv: Sequence[str] | None = None, launcher: Launcher | None = None) ->
         streams.err("")  # what is said next does not begin behind a ^C
         return 130
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            streams.say_error(
+                EcirunError(f"Can't go on: {error.strerror}", hint="raise the limit: see ulimit -n and ulimit -v")
+            )
+            return EcirunError.exit_code
         if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         # Python would complain once more when it flushes at exit.

@@ -138,4 +138,4 @@ class _Check:
         self.exit_code = UNREADABLE
 
 
-command = Command("check", Argument("specs", "SPEC...", several=True), OPTIONS, run)
+command = Command("check", Argument("specs", "SPEC...", several=True, complete=shared.spec_name), OPTIONS, run)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ecirun.cli.command import Command
 from ecirun.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
@@ -36,10 +39,17 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(self.lazy.items()))
 
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without importing them, and the group's options."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, text in self.lazy.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, context, incomplete)
+
     def resolve_command(self, context: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments name. Raises UsageError with what was meant perhaps."""
         name = args[0]
-        if name not in self.lazy and not name.startswith("-"):
+        if name not in self.lazy and not name.startswith("-") and not context.resilient_parsing:
             from difflib import get_close_matches
 
             near = get_close_matches(name, self.lazy, n=1)

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ecirun.cli.command import Option
+
+if TYPE_CHECKING:
+    import click
+
+
+def spec_name() -> click.ParamType[Any]:
+    """The type of SPEC, which the shell can complete."""
+    from ecirun.cli.spec_name import SpecName
+
+    return SpecName()
+
 
 policy = Option(
     "--policy",

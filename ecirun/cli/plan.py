@@ -12,6 +12,7 @@ from ecirun.cli import options as shared
 from ecirun.cli import streams
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
+from ecirun.cli.spec_name import SpecName
 from ecirun.image.progress import SILENT
 from ecirun.image.store import default_store
 from ecirun.plan.build import Options
@@ -21,7 +22,7 @@ from ecirun.report.plan_text import plan_text
 
 
 @click.command("plan")
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", type=SpecName())
 @click.option("-c", "--container", default="", metavar="NAME", help="The container to plan (default: the first).")
 @click.option("--name", default="", metavar="NAME", help="The pod's name on this machine (default: metadata.name).")
 @click.option("-t", "--tty", is_flag=True, help="Plan for a terminal.")

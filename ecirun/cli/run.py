@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from ecirun.api.host import explaining
 from ecirun.api.planning import new_uid, plan_pod
 from ecirun.cli import options as shared
 from ecirun.cli import streams
@@ -21,7 +22,7 @@ from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
 from ecirun.plan.mounts import usual_groundwork
 from ecirun.policy.load import Policy, load_policy
-from ecirun.runtime import client, state
+from ecirun.runtime import client, privileges, state
 from ecirun.runtime.client import Reservation
 from ecirun.runtime.launching import Launcher
 
@@ -94,7 +95,8 @@ def run(given: Given, line: CommandLine) -> int:
     """
     status = StatusFile(given["status_file"])
     try:
-        return _run(line, given, status)
+        with explaining():
+            return _run(line, given, status)
     except EcirunError as error:
         status.write(phase=status.phase, error=type(error).__name__, message=error.message)
         raise
@@ -127,6 +129,8 @@ def _run_with(reservation: Reservation, policy: Policy, line: CommandLine, given
     pod = admitted_pod(given["spec"], given, policy, beside.learn, say_warnings=not given["quiet"])
     beside.read(given["beside"])
     beside.refuse_broken()
+    if not given["dry_run"]:
+        privileges.check_root()  # nor is an image made for a pod that cannot run
     status.phase = "plan"
     store = given["store"] or default_store()
     options = Options(
@@ -178,7 +182,7 @@ def _describe(plan: PodPlan) -> int:
 
 
 def _launch(reservation: Reservation, plan: PodPlan, given: Given, status: StatusFile, say: Callable[[str], None]) -> int:
-    from ecirun.runtime import lost, places, privileges
+    from ecirun.runtime import lost, places
 
     privileges.check_privileges(plan)
     lost.clean_up_lost_pods(streams.warner(quiet=given["quiet"]))
@@ -202,4 +206,4 @@ def _launch(reservation: Reservation, plan: PodPlan, given: Given, status: Statu
     return outcome.exit_code
 
 
-command = Command("run", Argument("spec", "SPEC"), OPTIONS, run)
+command = Command("run", Argument("spec", "SPEC", complete=shared.spec_name), OPTIONS, run)

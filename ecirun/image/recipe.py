@@ -13,7 +13,9 @@ from ecirun.errors import ImageBroken, ImageNotFound
 from ecirun.image.model import ImageConfig
 from ecirun.image.reference import spellings
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "images"
+HERE = Path(__file__).resolve().parent
+# An installed ecirun has the recipes within it, a checkout beside it.
+FOLDER = HERE / "recipes" if (HERE / "recipes").is_dir() else HERE.parent.parent / "images"
 
 
 class Variant(NamedTuple):
@@ -64,7 +66,7 @@ def recipe_named(name: str) -> Recipe:
     for recipe in recipes():
         if recipe.name == name:
             return recipe
-    there = ", ".join(recipe.name for recipe in recipes()) or "none (recipes are part of the checkout)"
+    there = ", ".join(recipe.name for recipe in recipes())
     raise ImageNotFound(f'Can\'t find recipe "{name}"', hint=f"choose one of: {there}")
 
 

@@ -13,8 +13,11 @@ import signal
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from ecirun.linux import proc
+
 MOST_ATTEMPTS = 1000  # of killing a group that forks while it is killed
 WANTED = ("cpu", "memory", "pids")
+ROOM = "ecirun-room"  # the group that takes in the processes of one that shall have groups with controllers
 
 
 class Hierarchy(NamedTuple):
@@ -42,8 +45,8 @@ class Group(NamedTuple):
 
 
 def hierarchies() -> tuple[Hierarchy, ...]:
-    """The hierarchies in which this process may make groups that limit something."""
-    own, mounts = _own_groups(), _mounts()
+    """The hierarchies in which there may be groups, were they all writable: see `usable`."""
+    own, mounts = _own_groups("/proc/self/cgroup"), _mounts()
     found: dict[str, Hierarchy] = {}
     for point, root, kind, options in mounts:
         if kind == "cgroup2":
@@ -52,17 +55,22 @@ def hierarchies() -> tuple[Hierarchy, ...]:
             controllers = options & set(WANTED)
             path = next((path for names, path in own.items() if options & set(names.split(","))), "/")
             hierarchy = Hierarchy(_below(point, root, path), frozenset(controllers), 1, point)
-        if (hierarchy.controllers or hierarchy.version == 2) and os.access(hierarchy.folder, os.W_OK):
+        if hierarchy.controllers or hierarchy.version == 2:
             found.setdefault(",".join(sorted(hierarchy.controllers)), hierarchy)
-    if len(found) > 1:
-        found.pop("", None)  # a version 2 without these controllers, beside version 1 with them, is of no use
     return tuple(found.values())
+
+
+def usable(found: Iterable[Hierarchy]) -> tuple[Hierarchy, ...]:
+    """Those in which this process may make groups."""
+    writable = [hierarchy for hierarchy in found if os.access(hierarchy.folder, os.W_OK)]
+    # A version 2 without the controllers, beside version 1 with them, is of no use.
+    return tuple(hierarchy for hierarchy in writable if hierarchy.controllers or len(writable) == 1)
 
 
 def other_hierarchies(known: Iterable[Hierarchy]) -> tuple[Hierarchy, ...]:
     """Every other mounted hierarchy in which this process may make groups, with what it is known by as its controllers."""
     taken = {name for hierarchy in known for name in (hierarchy.controllers if hierarchy.version == 1 else ("",))}
-    own, found = _own_groups(), []
+    own, found = _own_groups("/proc/self/cgroup"), []
     for point, root, kind, options in _mounts():
         names = next((names for names in own if (not names if kind == "cgroup2" else options & set(names.split(",")))), None)
         if names is None or taken & set(names.split(",")):
@@ -74,20 +82,15 @@ def other_hierarchies(known: Iterable[Hierarchy]) -> tuple[Hierarchy, ...]:
     return tuple(found)
 
 
-def _own_groups() -> dict[str, str]:
-    """The paths of this process's groups by the names of their controllers, that of version 2 by none."""
-    with open("/proc/self/cgroup") as file:
-        return dict(_own_path(line) for line in file.read().splitlines())
+def _own_groups(path: str) -> dict[str, str]:
+    """The groups of a process by the names of their controllers, from its /proc/PID/cgroup (cgroups(7))."""
+    with open(path) as file:
+        return {names: group for _number, names, group in (line.split(":", 2) for line in file.read().splitlines())}
 
 
 def _mounts() -> list[tuple[str, str, str, set[str]]]:
     with open("/proc/self/mountinfo") as file:
         return [mount for line in file if (mount := _cgroup_mount(line))]
-
-
-def _own_path(line: str) -> tuple[str, str]:
-    _number, names, path = line.split(":", 2)
-    return names, path
 
 
 def _cgroup_mount(line: str) -> tuple[str, str, str, set[str]] | None:
@@ -107,18 +110,31 @@ def _below(point: str, root: str, path: str) -> str:
 
 
 def _version_2(point: str, folder: str) -> Hierarchy:
-    """The nearest ancestor whose groups have controllers: one that holds processes cannot have such groups itself."""
+    """The nearest ancestor whose groups have controllers: one that holds processes cannot have such groups itself.
+
+    Where there is none, the own group may be given room for them (see `cgroup_room`).
+    """
+    folder = folder.removesuffix(f"/{ROOM}")
+    last = folder if _sees_its_hosts_groups() else point
     at = folder
     while True:
-        controllers = _words(f"{at}/cgroup.subtree_control") & set(WANTED)
+        controllers = words(f"{at}/cgroup.subtree_control") & set(WANTED)
         if controllers:
             return Hierarchy(at, frozenset(controllers), 2, point)
-        if at == point or len(at) < len(point):
+        if at == last or len(at) <= len(point):
             return Hierarchy(folder, frozenset(), 2, point)
         at = os.path.dirname(at)
 
 
-def _words(path: str) -> set[str]:
+def _sees_its_hosts_groups() -> bool:
+    """Whether this is a container (another PID namespace, whose PID 1 is in the own group) without a cgroup namespace."""
+    if proc.in_first_namespace("pid") or not proc.in_first_namespace("cgroup"):
+        return False
+    return _own_groups("/proc/self/cgroup").get("") == _own_groups("/proc/1/cgroup").get("")
+
+
+def words(path: str) -> set[str]:
+    """The words of one file; none where it cannot be read."""
     try:
         with open(path) as file:
             return set(file.read().split())

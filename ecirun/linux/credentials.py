@@ -1,8 +1,7 @@
 """Capability sets, ids and no_new_privs of this process.
 
-python-prctl serves the plain prctl calls, by its own extension module: its Python half makes objects of all that prctl can
-do, which every supervisor would hold. Capabilities go by number through ctypes: python-prctl drops only those that its build
-headers knew by name, and a newer kernel has more (capabilities(7), /proc/sys/kernel/cap_last_cap).
+python-prctl serves the plain prctl calls. Capabilities go by number through ctypes: python-prctl drops only those that its
+build headers knew by name, and a newer kernel has more (capabilities(7), /proc/sys/kernel/cap_last_cap).
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 import ctypes
 import errno
 
-import _prctl
-
 from ecirun.linux.libc import SYS_capset, libc, os_error, syscall
+from ecirun.linux.prctl import prctl
 
 # include/uapi/linux/capability.h
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
@@ -68,19 +66,19 @@ def drop_bounding_set(keep: int) -> None:
 
 def keep_capabilities_over_setuid(keep: bool) -> None:
     """PR_SET_KEEPCAPS: whether permitted capabilities survive leaving uid 0."""
-    _prctl.prctl(PR_SET_KEEPCAPS, keep)
+    prctl(PR_SET_KEEPCAPS, keep)
 
 
 def set_no_new_privs() -> None:
     """PR_SET_NO_NEW_PRIVS: no set-uid program and no file capability gives privilege from here on."""
-    _prctl.prctl(PR_SET_NO_NEW_PRIVS, True)
+    prctl(PR_SET_NO_NEW_PRIVS, True)
 
 
 def set_parent_death_signal(number: int) -> None:
     """PR_SET_PDEATHSIG; the kernel forgets it whenever credentials change."""
-    _prctl.prctl(PR_SET_PDEATHSIG, number)
+    prctl(PR_SET_PDEATHSIG, number)
 
 
 def set_dumpable(dumpable: bool) -> None:
     """PR_SET_DUMPABLE: whether others may ptrace this process and read its /proc files."""
-    _prctl.prctl(PR_SET_DUMPABLE, dumpable)
+    prctl(PR_SET_DUMPABLE, dumpable)

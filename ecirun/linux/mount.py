@@ -48,6 +48,7 @@ MS_NOEXEC = 8
 MS_NOSUID = 2
 MS_PRIVATE = 1 << 18
 MS_RDONLY = 1
+MS_REC = 0x4000
 MS_REMOUNT = 0x20
 MS_SLAVE = 1 << 19
 OPEN_TREE_CLOEXEC = os.O_CLOEXEC
@@ -93,9 +94,10 @@ def mount(kind: str, target: str, flags: int, data: str = "", *, source: str = "
         raise os_error(target)
 
 
-def bind(source: str, target: str) -> None:
-    """Mount what is at `source` at `target` too, with the flags that it has there."""
-    if libc.mount(os.fsencode(source), os.fsencode(target), None, MS_BIND, None) < 0:
+def bind(source: str, target: str, *, recursive: bool = False) -> None:
+    """Mount what is at `source` (and, if recursive, mounted below it) at `target` too, with the flags that it has there."""
+    flags = MS_BIND | (MS_REC if recursive else 0)
+    if libc.mount(os.fsencode(source), os.fsencode(target), None, flags, None) < 0:
         raise os_error(target)
 
 
@@ -125,11 +127,18 @@ def new_filesystem(kind: str, options: Mapping[str, str], attrs: int = 0, *, sou
 
 
 def open_tree(path: str, *, dir_fd: int = AT_FDCWD, recursive: bool = False) -> int:
-    """A descriptor of an unattached copy (a bind mount) of what is mounted at `path`."""
+    """A descriptor of an unattached copy (a bind mount) of what is mounted at `path`; mounts made there later do not follow."""
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW
     flags |= AT_RECURSIVE if recursive else 0
     flags |= 0 if path else AT_EMPTY_PATH
-    return syscall(SYS_open_tree, dir_fd, os.fsencode(path), flags, what=path)
+    tree = syscall(SYS_open_tree, dir_fd, os.fsencode(path), flags, what=path)
+    try:
+        # The copy of a shared mount is shared, that of a slave a slave.
+        mount_setattr(tree, propagation=MS_PRIVATE, recursive=recursive, what=path)
+    except BaseException:
+        os.close(tree)
+        raise
+    return tree
 
 
 def move_mount(mount: int, target: int, what: str = "") -> None:

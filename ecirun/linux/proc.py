@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
+
+# include/linux/proc_ns.h: PROC_CGROUP_INIT_INO, PROC_PID_INIT_INO and PROC_USER_INIT_INO
+FIRST = {"cgroup": 0xEFFFFFFB, "pid": 0xEFFFFFFC, "user": 0xEFFFFFFD}
 
 
 def status_masks() -> dict[str, int]:
@@ -22,6 +26,11 @@ def memory_total() -> int:
     """The memory of this machine in bytes."""
     with open("/proc/meminfo", "rb") as file:
         return int(file.readline().split()[1]) * 1024
+
+
+def in_first_namespace(kind: Literal["cgroup", "pid", "user"]) -> bool:
+    """Whether this process's namespace of that kind is the one that the kernel started with."""
+    return os.stat(f"/proc/self/ns/{kind}").st_ino == FIRST[kind]
 
 
 def handles_signal(pid: int, number: int) -> bool:

@@ -7,9 +7,8 @@ import errno
 import signal
 from collections.abc import Iterable
 
-import _prctl
-
 from ecirun.linux.libc import SYS_clone3, SYS_close_range, SYS_keyctl, SYS_rt_sigaction, libc, os_error, syscall
+from ecirun.linux.prctl import prctl
 
 # include/uapi/linux/sched.h
 CLONE_CLEAR_SIGHAND = 0x100000000
@@ -156,4 +155,4 @@ def set_title(title: str) -> None:
     start, end = int(fields[45]), int(fields[46])
     text = title.encode()[: end - start - 1]
     ctypes.memmove(start, text + bytes(end - start - len(text)), end - start)
-    _prctl.prctl(PR_SET_NAME, title.rpartition("/")[2][:15])
+    prctl(PR_SET_NAME, title.rpartition("/")[2][:15])

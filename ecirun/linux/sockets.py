@@ -7,6 +7,7 @@ enumeration, which would be a fifth of the launcher's start and of each supervis
 from __future__ import annotations
 
 import _socket
+import errno
 import os
 import struct
 
@@ -78,18 +79,22 @@ def _beside(descriptors: tuple[int, ...]) -> tuple[int, int, bytes]:
 def receive(end: Socket, *, now: bool = False) -> tuple[bytes, tuple[int, ...]]:
     """The next message and its descriptors, close-on-exec; empty when the other end is closed.
 
-    With `now` it raises BlockingIOError when there is none.
+    With `now` it raises BlockingIOError when there is none. Raises OSError where the process can have no more descriptors.
     """
     flags = _socket.MSG_CMSG_CLOEXEC | (_socket.MSG_DONTWAIT if now else 0)
     found: tuple[int, ...] = ()
     while True:
         try:
-            data, beside, _flags, _sender = end.recvmsg(LARGEST, _ROOM, flags)
+            data, beside, how, _sender = end.recvmsg(LARGEST, _ROOM, flags)
         except ConnectionResetError:
             # The other end was closed with messages of ours unread. That is told once, before what it had still to say.
-            data, beside, _flags, _sender = end.recvmsg(LARGEST, _ROOM, flags)
+            data, beside, how, _sender = end.recvmsg(LARGEST, _ROOM, flags)
         for _level, _kind, packed in beside:
             found += struct.unpack(f"{len(packed) // 4}i", packed)
+        if how & _socket.MSG_CTRUNC:
+            for descriptor in found:
+                os.close(descriptor)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if data != MORE:
             return data, found
 

@@ -108,7 +108,7 @@ def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: d
     sandbox = reservation.take(plan.all_containers[0].groundwork())
     try:
         places = Places(plan)
-    except errors.EcirunError:
+    except BaseException:
         sandbox.end.close()
         raise
     message = {
@@ -123,16 +123,18 @@ def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: d
         "places": list(places.mounts),
         "scratch": places.scratch >= 0,
     }
-    encoded = messages.in_memory(plan.encoded())
     flat = [descriptor for three in streams.values() for descriptor in three]
+    encoded = -1
     try:
+        encoded = messages.in_memory(plan.encoded())
         messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
     except OSError:
         sandbox.end.close()
         places.remove_scratch()
         raise
     finally:
-        os.close(encoded)
+        if encoded >= 0:
+            os.close(encoded)
         places.close()
     return sandbox, places
 

@@ -108,8 +108,8 @@ class ContainerRun:
         self._error = None
         self._has_orders = False
         self.process, self.group = equipment.take_process(self.plan, self.group)
+        limits.apply(self.group, self.plan.limits, self.pod.warn)
         if self.group is not None:
-            limits.apply(self.group, self.plan.limits, self.pod.warn)
             self._oom_kills = limits.oom_kills(self.group) if self.restarts else 0
         self.pod.loop.on_readable(self.process.end.fileno(), self._heard)
 

@@ -5,6 +5,7 @@ Nothing here may import, log or take a lock: only the container's own files are 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -110,7 +111,9 @@ class StandardStreams:
         for standard in (0, 1, 2):
             use_own_device(standard)
             if stat.S_ISFIFO(os.fstat(standard).st_mode):
-                os.fchown(standard, self.uid, -1)
+                # In a user namespace the pipe may belong to somebody who does not exist there; it can be written all the same.
+                with contextlib.suppress(PermissionError):
+                    os.fchown(standard, self.uid, -1)
 
 
 def use_own_device(stream: int) -> None:

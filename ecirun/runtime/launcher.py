@@ -20,7 +20,7 @@ import select
 import signal
 
 from ecirun.errors import EcirunError
-from ecirun.linux import cgroup, process, sockets
+from ecirun.linux import cgroup, cgroup_room, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, from_plain
 from ecirun.runtime import groups, messages, private_tree, sharing
@@ -41,11 +41,12 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o022)
     process.set_title("ecirun-launcher")
-    hierarchies = cgroup.hierarchies()
     try:
         hold_root()
-        others = cgroup.other_hierarchies(hierarchies)
-        private_tree.enter((*hierarchies, *others))
+        found = cgroup.hierarchies()
+        others = cgroup.other_hierarchies(cgroup.usable(found))
+        private_tree.enter((*found, *others))
+        hierarchies, rooms = cgroup_room.enter(cgroup.usable(found))
         groups.sweep(hierarchies)
         groups.sweep(others)
     except OSError as error:
@@ -59,6 +60,8 @@ def main(descriptor: int) -> None:
     gc.disable()
     gc.freeze()
     _Launcher(hierarchies, others, identity).serve(client)
+    for room in rooms:
+        room.leave()
     os._exit(0)  # the interpreter need not tidy up after itself
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ecirun.errors import HostUnsupported, LaunchFailed
+from ecirun.errors import SEE_DOCTOR, HostUnsupported, LaunchFailed
 from ecirun.linux import sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, plain
@@ -84,7 +84,7 @@ class Launcher:
         groundwork = self._asked.pop(0)  # only now: an interrupt must not set the two lists apart
         if message is None or "error" in message:
             why = message["error"] if message else "Can't start the launcher: it ended at once"
-            raise LaunchFailed(why, step="launcher", hint="run ecirun as root with CAP_SYS_ADMIN, in docker with --privileged")
+            raise LaunchFailed(why, step="launcher", hint=SEE_DOCTOR)
         return Sandbox(sockets.adopt(descriptors[0]), groundwork)
 
     @property

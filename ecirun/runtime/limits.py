@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ecirun.errors import LaunchFailed
 from ecirun.linux import cgroup
 from ecirun.plan.model import Limits
+from ecirun.runtime import makeshift
 
 PERIOD = 100_000  # microseconds
 
@@ -37,13 +38,23 @@ def settings(group: cgroup.Group, limits: Limits) -> list[tuple[str, str, str]]:
     return [entry for entry in found if entry[0] in group.folders]
 
 
+def asked(limits: Limits) -> list[str]:
+    """The controllers that the limits need; a share of the cpu is no limit."""
+    needs = {"cpu": limits.cpu_quota, "memory": limits.memory, "pids": limits.pids}
+    return [controller for controller, limit in needs.items() if limit is not None]
+
+
 def weight(shares: int) -> int:
     """Version 2's cpu.weight for version 1's cpu.shares (1024 of which are one cpu)."""
     return 1 + (max(2, min(262144, shares)) - 2) * 9999 // 262142
 
 
-def apply(group: cgroup.Group, limits: Limits, warn: Callable[[str], None]) -> None:
+def apply(group: cgroup.Group | None, limits: Limits, warn: Callable[[str], None]) -> None:
     """Write the limits; one that the kernel refuses is a warning, once. Raises LaunchFailed where nothing could start."""
+    if lost := [kind for kind in asked(limits) if group is None or kind not in group.folders]:
+        warn(makeshift.no_limits(lost).says)
+    if group is None:
+        return
     for controller, file, value in settings(group, limits):
         try:
             cgroup.write(f"{group.folders[controller]}/{file}", value)

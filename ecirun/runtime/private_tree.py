@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -33,7 +34,8 @@ def enter(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
     os.close(root)
     for hierarchy in hierarchies:
         point = os.open(hierarchy.mount, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        mount.mount_setattr(point, remove=mount.MOUNT_ATTR_RDONLY, what=hierarchy.mount)
+        with contextlib.suppress(PermissionError):  # a surrounding user namespace may have it read-only for good
+            mount.mount_setattr(point, remove=mount.MOUNT_ATTR_RDONLY, what=hierarchy.mount)
         os.close(point)
     mount.mount("tmpfs", TEMPLATES, mount.flags(("nosuid", "nodev")), "mode=0700,size=64k")
     for folder in ("state", "bench", "empty"):
@@ -41,18 +43,28 @@ def enter(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
     mount.bind(f"{TEMPLATES}/empty", f"{TEMPLATES}/empty")
     mount.remount_bind(f"{TEMPLATES}/empty", mount.flags(("ro", "nosuid", "nodev", "noexec")))
     attach(state, STATE_INSIDE)
-    for name, number in DEVICE_NUMBERS.items():
-        _bind_device(name, number)
+    for name in DEVICE_NUMBERS:
+        _bind_device(name)
 
 
-def _bind_device(name: str, number: tuple[int, int]) -> None:
-    status = os.stat(f"/dev/{name}")
-    if not stat.S_ISCHR(status.st_mode) or (os.major(status.st_rdev), os.minor(status.st_rdev)) != number:
+def check_device(name: str) -> None:
+    """Raises LaunchFailed when the host's device node of that name is not what it should be."""
+    major, minor = DEVICE_NUMBERS[name]
+    try:
+        status = os.stat(f"/dev/{name}")
+        real = stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(major, minor)
+    except FileNotFoundError:
+        real = False
+    if not real:
         raise LaunchFailed(
-            f"Can't use the host's /dev/{name}: it is not character device {number[0]}:{number[1]}",
+            f"Can't use the host's /dev/{name}: it is not character device {major}:{minor}",
             step="devices",
             hint="repair /dev on this host",
         )
+
+
+def _bind_device(name: str) -> None:
+    check_device(name)
     os.mknod(f"{TEMPLATES}/{name}", 0o100600)
     mount.bind(f"/dev/{name}", f"{TEMPLATES}/{name}")
     mount.remount_bind(f"{TEMPLATES}/{name}", NODE_FLAGS)

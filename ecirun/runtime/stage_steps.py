@@ -12,7 +12,7 @@ import signal
 import stat
 from collections.abc import Sequence
 
-from ecirun.linux import credentials, mount, process
+from ecirun.linux import credentials, mount, proc, process
 from ecirun.plan.model import KERNEL_SOURCES, Groundwork, Mount
 from ecirun.runtime.private_tree import BENCH, TEMPLATES
 from ecirun.runtime.steps import Step
@@ -112,8 +112,17 @@ class KernelMount:
         if self.source:
             mount.bind(f"{BENCH}/{self.source}", target)
         else:
-            data = ",".join(f"{key}={value}" for key, value in self.mount.data.items())
+            self._mount_new(target)
+
+    def _mount_new(self, target: str) -> None:
+        data = ",".join(f"{key}={value}" for key, value in self.mount.data.items())
+        try:
             mount.mount(self.mount.type, target, mount.flags(self.mount.options), data)
+        except PermissionError:
+            # To a user namespace that sees only part of /proc or /sys the kernel gives no whole one: see `makeshift`.
+            if self.mount.target not in ("/proc", "/sys") or proc.in_first_namespace("user"):
+                raise
+            mount.bind(self.mount.target, target, recursive=True)
 
 
 class ShowGroups:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from ecirun.errors import EcirunError, LaunchFailed
+from ecirun.errors import SEE_DOCTOR, EcirunError, LaunchFailed
 
 Bench = TypeVar("Bench", contravariant=True)
 
@@ -77,8 +77,5 @@ def failure(step: Step[AnyBench], error: Exception) -> EcirunError:
 def _hint(error: OSError) -> str:
     import errno
 
-    if error.errno == errno.EPERM:
-        return "run ecirun as root with CAP_SYS_ADMIN; in a container, start that one with --privileged"
-    if error.errno == errno.ENOSYS:
-        return "use Linux 5.12 or newer"
-    return ""
+    host = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENODEV, errno.ENOSPC, errno.EDQUOT, errno.EUSERS)
+    return SEE_DOCTOR if error.errno in host else ""

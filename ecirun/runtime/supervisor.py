@@ -29,7 +29,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, mount, process, sockets, sysctl_probe
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, from_plain
-from ecirun.runtime import bridge, container_process, host_sysctls, messages, spawning
+from ecirun.runtime import bridge, container_process, host_sysctls, makeshift, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.equipment import Equipment, Sandbox, discard
 from ecirun.runtime.groups import Groups
@@ -142,7 +142,10 @@ class _Supervisor:
             sandbox = self._make_sandbox()
         except (OSError, EcirunError) as error:
             failed = error
-        message, descriptors = self._wait_for_launch(failed)
+        try:
+            message, descriptors = self._wait_for_launch(failed)
+        except OSError as error:  # such as one descriptor too many
+            failed, message, descriptors = error, {}, ()
         last: Message | None = None
         if message is not None:
             try:
@@ -217,6 +220,9 @@ class _Supervisor:
         pod = PodRun(plan, Equipment(plan, request, sandbox, folder, self.loop, self._say), self.loop, self.client)
         self.pod = pod
         self.captured = not request.streams and not request.detached
+        if self.bench.proc < 0:
+            makeshift.refuse_to_show_processes(plan)
+            pod.warn(makeshift.NO_PROC.says)
         pod.begin()
         # The first container's process is at work meanwhile.
         process.set_title(f"{TITLE} {plan.name}")

@@ -26,7 +26,7 @@ from ecirun.runtime.shadow import shadowed
 from ecirun.runtime.stage_steps import stage_steps
 from ecirun.runtime.tree_steps import tree_steps
 
-KINDS = ("kill", "ENOSPC")
+ERRNOS = ("ENOSPC", "EMFILE", "ENOMEM", "EINTR", "ENODEV")
 
 # A pod with something of every kind, so that no step is missing.
 SPEC: dict[str, Any] = {
@@ -71,11 +71,12 @@ def steps_of(plan: PodPlan) -> list[str]:
 
 def all_cases() -> list[Any]:
     variants = {step: variant for variant in reversed(VARIANTS) for step in steps_of(plan_of(variant))}
-    return [pytest.param(variants[step], step, kind, id=f"{step}-{kind}") for step in variants for kind in KINDS]
+    kinds = {step: ("kill", ERRNOS[at % len(ERRNOS)]) for at, step in enumerate(variants)}
+    return [pytest.param(variants[step], step, kind, id=f"{step}-{kind}") for step in variants for kind in kinds[step]]
 
 
 @pytest.fixture(scope="module")
-def launcher() -> Iterator[Launcher]:
+def launcher(host_stays_as_it_is_in_the_end: None) -> Iterator[Launcher]:
     launcher = Launcher()
     launcher.start()
     yield launcher

@@ -77,7 +77,7 @@ def python(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("installed")
     source = folder / "source"
     shutil.copytree(CHECKOUT / "ecirun", source / "ecirun", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, source)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     (packages,) = (folder / "venv").glob("lib/python3*/site-packages")

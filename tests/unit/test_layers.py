@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "plan": {"spec", "policy"},
     "runtime": {"plan", "linux"},
     "report": {"spec", "policy", "plan"},
-    "api": {"examples", "spec", "policy", "linux", "image", "plan", "runtime", "report"},
+    "doctor": {"spec", "policy", "linux", "image", "plan", "runtime"},
+    "api": {"doctor", "examples", "spec", "policy", "linux", "image", "plan", "runtime", "report"},
 }
 
 # Tables that decide nothing and that a room further up needs too.
