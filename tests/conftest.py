@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,8 +29,12 @@ def cannot_sandbox() -> str:
 
 
 def pytest_configure() -> None:
-    """Processes that tests orphan stay where the host snapshot finds them."""
+    """Processes that tests orphan stay where the host snapshot finds them; none ignores Ctrl-C.
+
+    A shell that starts something in the background has it ignore SIGINT, and so do all of that one's children.
+    """
     adopt_orphans()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -89,8 +89,8 @@ def test_the_client_is_killed_during_the_launch(start, ecirun, pod_file, moment)
 def test_a_process_of_a_running_pod_is_killed(start, ecirun, pod_file, network, role):
     before = pod_processes()
     client = start("--network", network)
-    launcher, supervisor, *_others = below(client.pid)
-    workload = next(pid for pid, (command, _foreign) in pod_processes().items() if command.split()[0] in ("sh", "sleep"))
+    launcher, supervisor, *others = below(client.pid)
+    workload = next(pid for pid in others if pod_processes()[pid][0].split()[0] in ("sh", "sleep"))
     victims = {"client": client.pid, "launcher": launcher, "supervisor": supervisor, "workload": workload}
     os.kill(victims[role], signal.SIGKILL)
     if role != "launcher":  # without which a pod may well go on
