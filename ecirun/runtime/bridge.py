@@ -17,7 +17,7 @@ from ecirun.linux import netlink, process
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import names
 from ecirun.runtime.sandbox_steps import Bench
-from ecirun.runtime.state import locked
+from ecirun.runtime.state import locked, remove_locked
 
 BRIDGE = "ecirun0"
 SUBNET = "10.247.18."
@@ -115,8 +115,7 @@ def release(pod: str, state: str) -> None:
         netlink.delete_link(host_end(pod))
         if not _addresses(folder):
             netlink.delete_link(BRIDGE)
-            os.unlink(f"{folder}/lock")
-            os.rmdir(folder)
+            remove_locked(folder)
 
 
 def _take_address(folder: str, plan: PodPlan) -> str:

@@ -16,7 +16,7 @@ from ecirun.errors import LaunchFailed
 from ecirun.linux import mount, openat2, process
 from ecirun.plan.model import Sysctl
 from ecirun.runtime.sandbox_steps import Bench
-from ecirun.runtime.state import locked, write_file
+from ecirun.runtime.state import locked, remove_locked, write_file
 from ecirun.runtime.sysctl_file import write_sysctl
 
 FOLDER = ".sysctls"
@@ -84,8 +84,7 @@ def release(pod: str, state: str) -> None:
             write_sysctl(proc, Sysctl(path.replace("/", "."), record["original"], path, "host", ""))
             os.unlink(_file(folder, path))
         if os.listdir(folder) == ["lock"]:
-            os.unlink(f"{folder}/lock")
-            os.rmdir(folder)
+            remove_locked(folder)
 
 
 def _file(folder: str, path: str) -> str:

@@ -233,7 +233,7 @@ def remove_if_empty(root: str = STATE) -> None:
 
 @contextlib.contextmanager
 def locked(folder: str) -> Iterator[None]:
-    """One process at a time: a lock file in `folder`, which is made. Who empties the folder may remove it under the lock."""
+    """One process at a time: a lock file in `folder`, which is made. Who empties the folder may `remove_locked` it."""
     while True:
         os.makedirs(folder, 0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -248,3 +248,11 @@ def locked(folder: str) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def remove_locked(folder: str) -> None:
+    """Remove a folder that this process has `locked`, and that has nothing but the lock."""
+    os.unlink(f"{folder}/lock")
+    # From here on somebody else may have made another lock in it; then the folder is that one's to remove.
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)

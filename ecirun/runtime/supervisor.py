@@ -390,5 +390,8 @@ class _Supervisor:
         plan = self.plan
         if plan and (plan.network.mode == "bridge" or any(sysctl.scope == "host" for sysctl in plan.sysctls)):
             process.setns(self.bench.host_network, process.CLONE_NEWNET)
-            bridge.release(plan.name, self.bench.state)
-            host_sysctls.release(plan.name, self.bench.state)
+            for release in (bridge.release, host_sysctls.release):
+                try:
+                    release(plan.name, self.bench.state)
+                except OSError as error:  # how the pod ended is said all the same
+                    messages.offer(self.client, {"warning": f"Can't give back what the pod had of the host: {error}"})

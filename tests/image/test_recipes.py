@@ -93,16 +93,17 @@ class TestPackages:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
     def test_a_build_that_is_stopped_leaves_nothing(self, build, store, ecirun, number):
         before = host_snapshot()
-        process = build('touch "$root/ready"; sleep 1000')
+        sleep = f"sleep {os.getpid() + 10_000_000}"  # like nobody else's
+        process = build(f'touch "$root/ready"; {sleep}')
         deadline = time.monotonic() + 20
         while not list(Path(store).glob("tmp/*/built/ready")) and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(number)
         process.communicate(timeout=30)
         assert process.returncode == (130 if number == signal.SIGINT else -number)
-        while "sleep 1000" in self.processes() and time.monotonic() < deadline:
+        while sleep in self.processes() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert (host_snapshot(), "sleep 1000" in self.processes()) == (before, False)
+        assert (host_snapshot(), sleep in self.processes()) == (before, False)
         if number == signal.SIGINT:
             assert os.listdir(f"{store}/tmp") == []
         ecirun("image", "prune", "-q", "--store", store)

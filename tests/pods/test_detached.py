@@ -41,7 +41,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Detached]:
     file.write_text(manifest(spec, "web", labels={"app": "web"}))
     assert run_ecirun("run", "-d", str(file), timeout=20) == (0, "web\n", "")
     pod = Detached("web")
-    pod.until(lambda: all("running" in pod.container(name)["state"] for name in ("web", "log")))
+    pod.until(lambda: all(pod.container(name)["ready"] for name in ("web", "log")))
     yield pod
     assert command("rm", "-f", "web") == (0, "web\n", "")
 
