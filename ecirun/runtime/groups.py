@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 
 from ecirun.linux import cgroup
 
@@ -77,8 +78,9 @@ def sweep(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:
     parents = [f"{hierarchy.folder}/{PARENT}" for hierarchy in hierarchies]
     there = [(parent, name) for parent in parents for name in _folders(parent)]
     for pod in {_pod_of(name) for _parent, name in there}:
-        if not _is_locked(f"{parents[0]}/{pod}.0"):
-            for parent, name in there:
+        # Held until they are removed: who has just made them and wants the lock now must find that they are gone.
+        with _lock_of_a_lost_pod(f"{parents[0]}/{pod}.0") as is_lost:
+            for parent, name in there if is_lost else ():
                 if _pod_of(name) == pod:
                     cgroup.remove_folder(f"{parent}/{name}")
     _remove_parents(hierarchies)
@@ -94,18 +96,22 @@ def _pod_of(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _is_locked(folder: str) -> bool:
+@contextlib.contextmanager
+def _lock_of_a_lost_pod(folder: str) -> Iterator[bool]:
+    """Whether no supervisor has the lock of its first group; this process has it meanwhile, if the group is still there."""
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        yield True
+        return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        yield False
+    else:
+        yield True
     finally:
         os.close(lock)
-    return False
 
 
 def _remove_parents(hierarchies: tuple[cgroup.Hierarchy, ...]) -> None:

@@ -71,6 +71,9 @@ def supervise(
             _come_home(home, client)
         zygote.rest()
         fence.remove()
+    except Exception as error:
+        # A flaw of ecirun's, or a host that has run out of something: whoever waits shall know more than that it died.
+        messages.offer(client, {"ended": container_process.error_message(error)})
     finally:
         os._exit(0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from archives import tree
-from host import host_snapshot
+from host import host_snapshot, settled_host_snapshot
 from programs import need, run
 from running import CHECKOUT, PROGRAM, Result, run_ecirun
 
@@ -88,7 +88,7 @@ class TestPackages:
             125,
             "ecirun: error: Can't build image debian: mmdebstrap: unable to reach the archive",
         )
-        assert (host_snapshot(), os.listdir(f"{store}/tmp"), os.listdir(f"{store}/roots")) == (before, [], [])
+        assert (settled_host_snapshot(before), os.listdir(f"{store}/tmp"), os.listdir(f"{store}/roots")) == (before, [], [])
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
     def test_a_build_that_is_stopped_leaves_nothing(self, build, store, ecirun, number):
@@ -103,7 +103,7 @@ class TestPackages:
         assert process.returncode == (130 if number == signal.SIGINT else -number)
         while sleep in self.processes() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert (host_snapshot(), sleep in self.processes()) == (before, False)
+        assert (settled_host_snapshot(before), sleep in self.processes()) == (before, False)
         if number == signal.SIGINT:
             assert os.listdir(f"{store}/tmp") == []
         ecirun("image", "prune", "-q", "--store", store)
