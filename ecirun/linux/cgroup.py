@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ecirun.linux import proc
@@ -157,17 +157,27 @@ def create(where: Iterable[Hierarchy], path: str) -> Group:
 
 def _make(hierarchy: Hierarchy, folder: str) -> None:
     while True:
-        with contextlib.suppress(FileNotFoundError):
+        with _suppress_gone():
             os.mkdir(folder, 0o755)
             if hierarchy.version == 1 and "cpuset" in hierarchy.controllers:
                 _inherit_cpuset(folder)
             return
         # The parent is not there, or somebody else's last group below it has just gone, and the parent with it.
         parent = os.path.dirname(folder)
-        with contextlib.suppress(FileNotFoundError):
+        with _suppress_gone():
             os.makedirs(parent, 0o755, exist_ok=True)
             if hierarchy.version == 2:
                 enable(parent, hierarchy.controllers)
+
+
+@contextlib.contextmanager
+def _suppress_gone() -> Iterator[None]:
+    """A group that somebody takes away meanwhile is missing; a file of it that is open already has no device any more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV):
+            raise
 
 
 def _inherit_cpuset(folder: str) -> None:
