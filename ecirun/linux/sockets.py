@@ -13,10 +13,8 @@ import struct
 
 Socket = _socket.socket
 
-SHUT_WR = _socket.SHUT_WR  # for Socket.shutdown: the other end hears no more
-
 LARGEST = 65536
-SHUT_WR, SHUT_RDWR = _socket.SHUT_WR, _socket.SHUT_RDWR
+SHUT_WR, SHUT_RDWR = _socket.SHUT_WR, _socket.SHUT_RDWR  # for Socket.shutdown: the other end hears no more, or none does
 MOST_DESCRIPTORS = 253  # include/net/scm.h, SCM_MAX_FD
 MORE = b"more"  # a message that only brings descriptors of the next one
 
