@@ -10,8 +10,10 @@ import contextlib
 import itertools
 import json
 import os
+import resource
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.ground import Ground
@@ -83,11 +85,8 @@ def podman_kube_play(ground: Ground) -> Contestant:
         f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {NAME}\nspec:\n  restartPolicy: Never\n"
         f'  containers:\n  - {{name: main, image: "{IMAGE}", imagePullPolicy: Never, command: [/bin/true]}}\n'
     )
-    # Its pause container is of the same image: no download, and no program that is not there.
-    settings = ground.folder / "containers.conf"
-    settings.write_text(f'[engine]\ninfra_image = "{IMAGE}"\n')
     down = [*engine, "pod", "rm", "--force", "--time", "0", NAME]
-    play = ["env", f"CONTAINERS_CONF={settings}", *engine, "kube", "play", "--network", "none", str(file)]
+    play = [*engine, "kube", "play", "--network", "none", str(file)]
     ground.stack.callback(try_output, down)
     output(play)
     output(down)
@@ -162,6 +161,7 @@ VERSIONS = {
     "skopeo": ["skopeo", "--version"],
 }
 
+_PODMAN = "podman"
 _CHANGES = ["--change", f"CMD {json.dumps(FOREVER)}", "--change", "ENV PATH=/usr/bin:/bin"]
 _LIKE_THE_POD = [
     *("--network", "none", "--read-only", "--user", "1000:1000", "--sysctl", "net.core.somaxconn=1024"),
@@ -215,7 +215,7 @@ def words_of(engine: list[str]) -> Words:
     return Words(
         [*engine, "run", "--detach", "--name", name, *_LIKE_THE_POD, IMAGE, *FOREVER],
         [*engine, "exec", name, "true"],
-        [*engine, "rm", "--force", *(["--time", "0"] if "podman" in engine[0] else []), name],
+        [*engine, "rm", "--force", *(["--time", "0"] if _PODMAN in engine else []), name],
     )
 
 
@@ -232,7 +232,25 @@ def _engine_exec(engine: list[str]) -> Iterator[list[str]]:
 def podman(ground: Ground) -> list[str]:
     """podman with a store of its own, and the root as an image in it."""
     root, run = ground.folder / "podman", ground.folder / "podman-run"
-    argv = [installed("podman"), "--root", str(root), "--runroot", str(run), "--cgroup-manager", "cgroupfs"]
+    # The pause container of its pods is of the same image: no download, and no program that is not there. The limits
+    # are what it has itself: it would ask for more, which not every root may.
+    settings = ground.folder / "containers.conf"
+    processes = min(*resource.getrlimit(resource.RLIMIT_NPROC), int(Path("/proc/sys/kernel/pid_max").read_text()))
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limits = [f"nofile={files}:{files}", f"nproc={processes}:{processes}"]
+    settings.write_text(f'[engine]\ninfra_image = "{IMAGE}"\n[containers]\ndefault_ulimits = {json.dumps(limits)}\n')
+    installed(_PODMAN)
+    argv = [
+        "env",
+        f"CONTAINERS_CONF={settings}",
+        _PODMAN,
+        "--root",
+        str(root),
+        "--runroot",
+        str(run),
+        "--cgroup-manager",
+        "cgroupfs",
+    ]
     argv += ["--events-backend", "none"]
     if not root.exists():
         ground.stack.callback(_leave_no_mounts, str(ground.folder))

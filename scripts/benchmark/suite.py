@@ -66,7 +66,9 @@ def suite(ground: Ground, rounds: int) -> Measured:
     for name, engine in (("podman run + exec", peers.podman), ("docker run + exec", peers.docker)):
         try:
             words = json.dumps(peers.words_of(engine(ground)))
-            contestants.append(_suite(name, folder / "test_peer.py", TESTS_OF_PEERS, {"BENCH_WORDS": words}))
+            contestant = _suite(name, folder / "test_peer.py", TESTS_OF_PEERS, {"BENCH_WORDS": words})
+            contestant.once()
+            contestants.append(contestant)
         except CannotRun as error:
             absent[name] = str(error)
     return Measured("suite", "A test with a container of its own, in a suite", take_turns(contestants, rounds), absent)
