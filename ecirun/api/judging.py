@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ecirun.api.bench import Bench, Unsupported, bench_for, judge_reading, who_refuses
-from ecirun.api.planning import Probe, new_uid, plan_pod
+from ecirun.api.planning import Build, Probe, new_uid, plan_pod
 from ecirun.api.pods import Objects, Pod, Source, one_pod
 from ecirun.api.sysctls import from_a_process_of_its_own, remembered
 from ecirun.api.words import Word, choice, words
 from ecirun.errors import PodRefused, UsageError
 from ecirun.image.progress import Lines
 from ecirun.image.store import default_store
-from ecirun.plan.build import Options
+from ecirun.plan.build import Options, build_plan
 from ecirun.plan.model import NetworkMode, PodPlan
 from ecirun.plan.sysctls import SysctlMode
 from ecirun.policy.load import DEFAULT, load_policy
@@ -135,7 +135,7 @@ def admit(pod: Pod, judges: Judges) -> tuple[spec.Pod, list[str]]:
     """Judge a pod that is to be planned: the pod as admission left it, and its warnings as texts. Raises PodRefused."""
     __tracebackhide__ = True
     bench = _bench(judges, ignore=False)
-    reading, verdict = judge_reading(pod.reading, bench)
+    reading, verdict = pod.judged(bench)
     if verdict.stage is not None or reading.pod is None:
         texts = [finding_text(finding) for finding in verdict.findings if finding.severity == "error"]
         if verdict.refusal:
@@ -158,6 +158,7 @@ def plan_admitted(
     volumes: Mapping[str, Word] | None,
     must_run: bool,
     look: Probe,
+    build: Build = build_plan,
 ) -> PodPlan:
     """The plan of a pod that nothing refuses. Raises what `build_plan` raises, and UsageError for a claim without a folder."""
     place = store or default_store()
@@ -171,6 +172,7 @@ def plan_admitted(
         must_run=must_run,
         progress=Lines(lambda _text: None),
         look=look,
+        build=build,
     )
 
 

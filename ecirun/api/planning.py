@@ -19,6 +19,7 @@ from ecirun.spec.pod import Pod
 from ecirun.spec.sysctl_name import canonical, proc_path
 
 Probe = Callable[[list[str]], Mapping[str, tuple[str, str | None]]]
+Build = Callable[[Pod, Policy, Facts, Options], PodPlan]
 
 
 def plan_pod(
@@ -32,10 +33,11 @@ def plan_pod(
     must_run: bool,
     progress: Progress,
     look: Probe | None = None,
+    build: Build = build_plan,
 ) -> PodPlan:
     """The pod's plan. With `must_run` images are built or pulled by their pull policies; else a missing one is assumed.
 
-    `look` tells what fresh namespaces make of sysctls; without it a process is forked to find out.
+    `look` tells what fresh namespaces make of sysctls; without it a process is forked to find out. `build` decides.
     """
     chosen_container(pod, options.container)
     images = {}
@@ -49,7 +51,7 @@ def plan_pod(
         claims=claims,
         host_dns=_host_dns(),
     )
-    return build_plan(pod, policy, facts, options._replace(lenient=not must_run))
+    return build(pod, policy, facts, options._replace(lenient=not must_run))
 
 
 def _wanted_images(pod: Pod) -> dict[tuple[str, str | None], None]:

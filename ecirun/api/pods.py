@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ecirun.api.bench import judge_reading
 from ecirun.api.saying import say
 from ecirun.api.words import choice
 from ecirun.errors import PodRefused, SpecUnreadable
@@ -18,10 +19,13 @@ from ecirun.spec.finding import Finding
 from ecirun.spec.findings import Validate
 
 if TYPE_CHECKING:
+    from ecirun.api.bench import Bench
+    from ecirun.report.verdict import Verdict
     from ecirun.spec import pod as spec
     from ecirun.spec.yaml_tree import MapNode
 
 EXAMPLE = "example:"
+DICT = "<dict>"
 Source = str | os.PathLike[str] | Mapping[str, Any]
 Objects = dict[tuple[str, str, str], dict[str, bytes]]
 
@@ -48,9 +52,18 @@ class Pod:
         self.line = reading.mark.line
         self.findings: tuple[Finding, ...] = reading.findings
         self.spec: spec.Pod | None = reading.pod
+        self._judged: tuple[Bench, tuple[Reading, Verdict]] | None = None
 
     def __repr__(self) -> str:
         return f"<ecirun.Pod {self.namespace}/{self.name} from {self.file}:{self.line}>"
+
+    def judged(self, bench: Bench) -> tuple[Reading, Verdict]:
+        """What `judge_reading` returns. The same judges say the same again; those of admission are asked each time."""
+        if bench.gates is not None:
+            return judge_reading(self.reading, bench)
+        if self._judged is None or self._judged[0] != bench:
+            self._judged = bench, judge_reading(self.reading, bench)
+        return self._judged[1]
 
     def beside(self, sources: Iterable[Source]) -> Pod:
         """The same pod with the ConfigMaps and Secrets of further sources. Raises SpecUnreadable or PodRefused for these.
@@ -141,7 +154,9 @@ def one_pod(source: Source | Pod, *, beside: Iterable[Source] = ()) -> Pod:
 
 
 def _first(source: Source) -> Pod:
-    if isinstance(source, Mapping) or _shown(source).startswith(EXAMPLE):
+    if isinstance(source, Mapping):
+        return _first_of_dict(_as_json(source))
+    if _shown(source).startswith(EXAMPLE):
         return _first_of(load(source))
     try:
         status = os.stat(source)
@@ -155,6 +170,11 @@ def _first_of_file(name: str, _stamp: tuple[int, ...]) -> Pod:
     return _first_of(load(name))
 
 
+@lru_cache(maxsize=64)
+def _first_of_dict(text: bytes) -> Pod:
+    return _first_of(_read(io.BytesIO(text), DICT, "strict"))
+
+
 def _first_of(pods: list[Pod]) -> Pod:
     first, *others = pods
     if others:
@@ -165,7 +185,7 @@ def _first_of(pods: list[Pod]) -> Pod:
 
 def _shown(source: Source) -> str:
     if isinstance(source, Mapping):
-        return "<dict>"
+        return DICT
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"a pod is a file, example:NAME, a dict or one of what ecirun.load gives, not {type(source).__name__}")
     return os.fspath(source)
@@ -197,7 +217,7 @@ def _as_json(source: Mapping[str, Any]) -> bytes:
         return json.dumps(source, default=plain, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise SpecUnreadable(
-            f"Can't read the dict: {error}", where="<dict>", hint="use dicts, lists, str, numbers, bool and None"
+            f"Can't read the dict: {error}", where=DICT, hint="use dicts, lists, str, numbers, bool and None"
         ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
+from ecirun.api.again import Repeated
 from ecirun.api.bench import Unsupported
 from ecirun.api.host import explaining
 from ecirun.api.judging import Judges, admit, options_of, plan_admitted
@@ -66,12 +67,21 @@ def run(
         shared = launcher(detached=detach)
         with client.Reservation(shared, usual) as reservation:
             look = remembered(reservation.probe)
+            repeated = Repeated()
             plan = plan_admitted(
-                admitted, read.objects, options, policy=policy, store=store, volumes=volumes, must_run=True, look=look
+                admitted,
+                read.objects,
+                options,
+                policy=policy,
+                store=store,
+                volumes=volumes,
+                must_run=True,
+                look=look,
+                build=repeated.build,
             )
             privileges.check_privileges(plan)
             how = client.Options(detached=detach, keeps_joiners=True)
-            sandbox, places = client.launch(reservation, plan, how, {})
+            sandbox, places = client.launch(reservation, plan, how, {}, repeated.common)
         running = RunningPod(
             plan,
             Line(sandbox.end, plan.name),

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from ecirun.errors import ImageBroken
@@ -28,6 +29,7 @@ REGISTRY_DIGEST = "ecirun.registry.digest"
 UNPACKED_SIZE = "ecirun.unpacked.size"
 UNPACKED_BY = "ecirun.unpacked.by"
 
+INDEX = "index.json"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 Entry = dict[str, Any]
@@ -48,6 +50,15 @@ def find_image(reference: str, store: str) -> Image | None:
 
     Raises ImageNotFound for what is no reference, ImageBroken when the store cannot be read.
     """
+    try:
+        status = os.stat(os.path.join(store, INDEX))
+    except OSError:
+        return _find(reference, store, ())
+    return _find(reference, store, (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=64)  # a test suite asks for the same few again and again
+def _find(reference: str, store: str, _stamp: tuple[int, ...]) -> Image | None:
     entries = index_of(store)
     for wanted in spellings(reference):
         for entry in entries:
@@ -104,7 +115,7 @@ def shown_names(entry: Entry) -> list[str]:
 def index_of(store: str) -> list[Entry]:
     """The entries of index.json; none when there is no store. Raises ImageBroken."""
     try:
-        with open(os.path.join(store, "index.json"), "rb") as stream:
+        with open(os.path.join(store, INDEX), "rb") as stream:
             manifests: list[Entry] = json.load(stream)["manifests"]
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -127,6 +127,12 @@ def build_plan(pod: Pod, policy: Policy, facts: Facts, options: Options) -> PodP
     )
 
 
+def renamed(plan: PodPlan, pod: Pod, options: Options) -> PodPlan:
+    """The pod's plan for one more launch, with a name, uid and scratch folder of its own. Raises UsageError."""
+    name = _name(pod, options)
+    return plan._replace(name=name, uid=options.uid, scratch=_scratch(name, plan.volumes, options))
+
+
 def network_of(mode: NetworkMode) -> Network:
     """How the pod is connected."""
     interfaces = {"loopback": ("lo",), "bridge": ("lo", "eth0"), "none": ()}[mode]

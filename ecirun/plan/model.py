@@ -6,6 +6,8 @@ of a pod on a bridge. Where a value holds it, the plan holds POD_IP.
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 Scope = Literal["pod", "shadow", "refused", "host", "unknown"]
@@ -305,11 +307,12 @@ class PodPlan(NamedTuple):
         return {"schema_version": 1, **_with_address(plain(self.without_secrets()), UNKNOWN_YET)}
 
     def recorded(self, encoded: bytes, address: str) -> bytes:
-        """What `encoded` made of the plan, for the pod's folder: with its address, and without secrets."""
+        """What `encoded` made of the plan, for the pod's folder: one object, with its address, and without secrets."""
         secret_files = any(file.secret for volume in self.volumes for file in volume.files)
         if secret_files or any(container.command.secret_env for container in self.all_containers):
             encoded = self.without_secrets().encoded()
-        return encoded.replace(POD_IP.replace("\0", "\\u0000").encode(), address.encode())
+        own, _, common = encoded.partition(b"\n")
+        return (own[:-1] + b", " + common[1:]).replace(POD_IP.replace("\0", "\\u0000").encode(), address.encode())
 
     def without_secrets(self) -> PodPlan:
         """The plan as it may be shown: what is taken from Secrets is hidden."""
@@ -323,12 +326,22 @@ class PodPlan(NamedTuple):
             init_containers=tuple(_without_secrets(container) for container in self.init_containers),
         )
 
-    def encoded(self) -> bytes:
-        """The whole plan as JSON, for the process that carries it out."""
-        import json
+    def encoded(self, common: bytes = b"") -> bytes:
+        """The whole plan for the process that carries it out, as two lines of JSON: what is the pod's own, and the rest.
 
-        return json.dumps(plain(self)).encode()
+        `common` is the second line, where it is known already. `decoded` and `container_of` read it.
+        """
+        own = json.dumps({name: getattr(self, name) for name in OWN}).encode()
+        return own + b"\n" + (common or self.common())
 
+    def common(self) -> bytes:
+        """What of the plan is the same for every pod that is launched from one spec, as a line of JSON."""
+        fields = {name: plain(value) for name, value in zip(self._fields, self, strict=True) if name not in OWN}
+        return json.dumps(fields).encode()
+
+
+# What each launch of a spec has of its own.
+OWN = ("name", "uid", "scratch")
 
 # What stands in a field that is no plain value; a class in a list stands for each of its entries.
 _FIELDS: dict[type, dict[str, Any]] = {
@@ -394,6 +407,26 @@ def plain(value: Any) -> Any:
             return {name: plain(item) for name, item in zip(value._fields, value, strict=True)}
         return [plain(item) for item in value]
     return value
+
+
+def decoded(text: bytes) -> PodPlan:
+    """The plan that `encoded` has written."""
+    own, _, common = text.partition(b"\n")
+    return _common_of(common)._replace(**json.loads(own))
+
+
+@lru_cache(maxsize=1)  # whoever carries out one pod after the other often gets the same spec again
+def _common_of(text: bytes) -> PodPlan:
+    plan: PodPlan = from_plain(PodPlan, {**json.loads(text), **dict.fromkeys(OWN, "")})
+    return plan
+
+
+def container_of(text: bytes, name: str) -> ContainerPlan:
+    """The plan of one container out of what `encoded` has written."""
+    pod = json.loads(text.partition(b"\n")[2])
+    entry = next(entry for entry in (*pod["init_containers"], *pod["containers"]) if entry["name"] == name)
+    container: ContainerPlan = from_plain(ContainerPlan, entry)
+    return container
 
 
 def from_plain(record: Any, value: dict[str, Any]) -> Any:

@@ -99,9 +99,12 @@ class Reservation:
         return self.launcher.take(groundwork)
 
 
-def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: dict[str, list[int]]) -> tuple[Sandbox, Places]:
+def launch(
+    reservation: Reservation, plan: PodPlan, options: Options, streams: dict[str, list[int]], common: bytes = b""
+) -> tuple[Sandbox, Places]:
     """Hand the plan to a supervisor. What is heard of it comes through the sandbox's end. Raises LaunchFailed.
 
+    `common` is as for `PodPlan.encoded`.
     `streams` are this process's descriptors for containers whose output does not go to a log. Of the places the scratch
     folder is the supervisor's from here on, but the caller removes it when the supervisor could not.
     """
@@ -126,7 +129,7 @@ def launch(reservation: Reservation, plan: PodPlan, options: Options, streams: d
     flat = [descriptor for three in streams.values() for descriptor in three]
     encoded = -1
     try:
-        encoded = messages.in_memory(plan.encoded())
+        encoded = messages.in_memory(plan.encoded(common))
         messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
     except OSError:
         sandbox.end.close()

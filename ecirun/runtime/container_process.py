@@ -4,7 +4,7 @@
     1. has it forked with a PID namespace       2. joins the pod's namespaces, takes the stage steps
     3. puts it into a control group
                                        ◀───     {"staged": true} + its mount namespace
-    {"name": …} + plan                   ───▶   5. reads its plan
+    {"name": …} + plan                   ───▶   5. reads its plan, takes the steps that need no tree
     4. the pod's steps
     6. the steps of the container's tree, in that mount namespace
     {"streams": …} + streams             ───▶   7. the container's steps
@@ -18,16 +18,15 @@ Steps 1 to 3 may come long before the others. Nothing in the process may import,
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, process
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import POD_IP, Command, ContainerPlan, Groundwork, from_plain, plain
+from ecirun.plan.model import POD_IP, Command, Groundwork, container_of, from_plain, plain
 from ecirun.runtime import messages, stage_steps
-from ecirun.runtime.container_steps import Bench, container_steps
+from ecirun.runtime.container_steps import Bench, steps_in_tree, steps_without_tree
 from ecirun.runtime.messages import Message
 from ecirun.runtime.steps import Fault, run_steps
 
@@ -45,9 +44,12 @@ def start(
     return zygote.fork("container", message, namespaces, own_processes=not groundwork.shared_processes)
 
 
-def show_plan(end: Socket, name: str, plan: int) -> None:
-    """Tell the process at the other end of `end` which container of the pod's plan, a file in memory, it is to become."""
-    messages.send(end, {"name": name}, (plan,))
+def show_plan(end: Socket, name: str, plan: int, *, verbose: bool, fault: Fault) -> None:
+    """Tell the process at the other end of `end` which container of the pod's plan, a file in memory, it is to become.
+
+    It must be in its control group by now.
+    """
+    messages.send(end, {"name": name, "verbose": verbose, "fault": fault}, (plan,))
 
 
 class Orders(NamedTuple):
@@ -58,20 +60,12 @@ class Orders(NamedTuple):
     program: str
     address: str
     window: tuple[int, ...]  # the size of the user's terminal, as `terminal.window_size` gives it
-    verbose: bool
-    fault: Fault
     pause: int = -1  # a pidfd, where processes are shared
 
 
 def give_orders(end: Socket, orders: Orders) -> bool:
     """Send the orders; False when the process is gone. The descriptors stay open here."""
-    message = {
-        "program": orders.program,
-        "address": orders.address,
-        "window": orders.window,
-        "verbose": orders.verbose,
-        "fault": orders.fault,
-    }
+    message = {"program": orders.program, "address": orders.address, "window": orders.window}
     pause = (orders.pause,) if orders.pause >= 0 else ()
     return messages.send(end, message, (*orders.streams, orders.directory, *pause))
 
@@ -112,42 +106,26 @@ def _perform(end: Socket) -> None:
     shown, descriptors = messages.receive(end)
     if shown is None:
         os._exit(0)
-    plan = container_of(json.loads(messages.read_memory(descriptors[0])), shown["name"])
+    plan = container_of(messages.read_memory(descriptors[0]), shown["name"])
     os.close(descriptors[0])
-    orders, descriptors = messages.receive(end)
-    if orders is None:
-        os._exit(0)
-    _run(end, plan._replace(command=with_address(plan.command, orders["address"])), orders, descriptors)
-
-
-def _run(end: Socket, plan: ContainerPlan, message: Message, descriptors: tuple[int, ...]) -> None:
-    """Take the container's steps, the last of which does not return. Raises EcirunError."""
-    bench = Bench(descriptors[STREAMS], message["program"])
-    for number, stream in enumerate(descriptors[:STREAMS]):
-        os.dup2(stream, number)
-        os.close(stream)
-    if plan.shared_processes:
-        bench.pause, bench.supervisor = descriptors[STREAMS + 1], end
-    if plan.command.terminal:
-        bench.on_terminal = lambda terminal: _pass_on_terminal(end, terminal)
 
     def say(step: str) -> None:
         messages.send(end, {"step": step})
 
-    steps = container_steps(plan, window=tuple(message["window"]))
-    run_steps(steps, bench, say if message["verbose"] else None, Fault(*message["fault"]))
-
-
-def _pass_on_terminal(end: Socket, terminal: int) -> None:
-    messages.send(end, {"terminal": True}, (terminal,))
-    os.close(terminal)
-
-
-def container_of(pod: dict[str, Any], name: str) -> ContainerPlan:
-    """The plan of one container out of its pod's."""
-    entry = next(entry for entry in (*pod["init_containers"], *pod["containers"]) if entry["name"] == name)
-    container: ContainerPlan = from_plain(ContainerPlan, entry)
-    return container
+    verbose, fault = say if shown["verbose"] else None, Fault(*shown["fault"])
+    bench = Bench(end)
+    run_steps(steps_without_tree(plan), bench, verbose, fault)
+    orders, descriptors = messages.receive(end)
+    if orders is None:
+        os._exit(0)
+    plan = plan._replace(command=with_address(plan.command, orders["address"]))
+    bench.directory, bench.program = descriptors[STREAMS], orders["program"]
+    for number, stream in enumerate(descriptors[:STREAMS]):
+        os.dup2(stream, number)
+        os.close(stream)
+    if plan.shared_processes:
+        bench.pause = descriptors[STREAMS + 1]
+    run_steps(steps_in_tree(plan, window=tuple(orders["window"])), bench, verbose, fault)
 
 
 def with_address(command: Command, address: str) -> Command:

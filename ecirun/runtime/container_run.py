@@ -139,8 +139,6 @@ class ContainerRun:
             program=program,
             address=equipment.address,
             window=equipment.window,
-            verbose=equipment.verbose,
-            fault=equipment.fault,
             pause=equipment.pause,
         )
         self._has_orders = container_process.give_orders(child.end, orders)

@@ -1,4 +1,4 @@
-"""The steps of a container's process in its finished tree, up to exec.
+"""The steps of a container's process: those that need no tree, then those in its finished tree, up to exec.
 
 Nothing here may import, log or take a lock: only the container's own files are left to look at.
 """
@@ -13,13 +13,12 @@ import signal
 import stat
 import struct
 import termios
-from collections.abc import Callable
 
 from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
 from ecirun.linux import credentials, process, seccomp
 from ecirun.linux.devices import stateless_device
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import Command, ContainerPlan
+from ecirun.plan.model import CapabilitySet, Command, ContainerPlan
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.program import find_program
 from ecirun.runtime.steps import Step
@@ -32,16 +31,15 @@ TIOCSPTLCK = 0x40045431
 class Bench:
     """What the steps hand to each other.
 
-    `directory` is the working directory and `program` the path of what is executed; `on_terminal` takes the other end of a
-    terminal that a step opens. `pause` is a pidfd of pause and `supervisor` the socket, both only where processes are shared.
+    `supervisor` is the socket to it, `directory` the working directory and `program` the path of what is executed. `pause` is a
+    pidfd of pause, and `terminal` the ruling end of a terminal that a step has opened, both only where processes are shared.
     """
 
-    def __init__(self, directory: int, program: str) -> None:
-        self.directory = directory
-        self.program = program
-        self.on_terminal: Callable[[int], None] = os.close
+    def __init__(self, supervisor: Socket) -> None:
+        self.supervisor = supervisor
+        self.directory = -1
+        self.program = ""
         self.pause = -1
-        self.supervisor: Socket | None = None
         self.terminal = -1
 
 
@@ -79,7 +77,8 @@ class OpenTerminal:
         for standard in (0, 1, 2):
             os.dup2(user_end, standard)
         os.close(user_end)
-        bench.on_terminal(terminal)
+        messages.send(bench.supervisor, {"terminal": True}, (terminal,))
+        os.close(terminal)
 
 
 def open_terminal(uid: int, window: tuple[int, ...]) -> tuple[int, int]:
@@ -161,16 +160,30 @@ class CheckProgram:
             bench.program = find_program(self.command.argv[0], self.command.env.get("PATH", ""), os.getcwd(), root)
 
 
-class BecomeUser:
-    """Give up privilege, in the only order that works.
+class LimitCapabilities:
+    """Nothing that is executed from here on can have more than the bounding set; this process keeps what it has."""
 
-    1. bounding set (needs SETPCAP)
-    2. keepcaps
-    3. groups, gid, uid (need SETGID, SETUID)
-    4. the working directory must still be inside
-    5. permitted and effective to what is granted, inheritable and with it ambient empty
-    6. PDEATHSIG, which the uid change cleared
-    7. no_new_privs when asked
+    name = "bounding-set"
+
+    def __init__(self, capabilities: CapabilitySet) -> None:
+        self.capabilities = capabilities
+
+    def describe(self) -> str:
+        return f"drop all but {self.capabilities.mask} from the bounding set"
+
+    def run(self, bench: object) -> None:
+        credentials.drop_bounding_set(int(self.capabilities.mask, 16))
+
+
+class BecomeUser:
+    """Give up privilege, in the only order that works; the bounding set, which needs SETPCAP, is gone before.
+
+    1. keepcaps
+    2. groups, gid, uid (need SETGID, SETUID)
+    3. the working directory must still be inside
+    4. permitted and effective to what is granted, inheritable and with it ambient empty
+    5. PDEATHSIG, which the uid change cleared
+    6. no_new_privs when asked
 
     A seccomp filter comes before all of it: it needs SYS_ADMIN.
     """
@@ -182,14 +195,13 @@ class BecomeUser:
 
     def describe(self) -> str:
         sets = self.plan.capabilities
-        text = f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, bounding set {sets.bounding.mask}"
+        text = f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, capabilities {sets.permitted.mask}"
         return text + (", behind a seccomp filter" if self.plan.seccomp == "RuntimeDefault" else "")
 
-    def run(self, bench: Bench) -> None:
+    def run(self, bench: object) -> None:
         mask = int(self.plan.capabilities.bounding.mask, 16)
         if self.plan.seccomp == "RuntimeDefault":
             seccomp.apply_runtime_default(may_trace=bool(mask >> credentials.CAP_SYS_PTRACE & 1))
-        credentials.drop_bounding_set(mask)
         credentials.keep_capabilities_over_setuid(True)
         os.setgroups([group.gid for group in self.plan.supplementary_groups])
         gid, uid = self.plan.group.gid, self.plan.user.uid
@@ -229,7 +241,6 @@ class SpawnAndWait:
         return "execute " + " ".join(self.command.shown_argv)
 
     def run(self, bench: Bench) -> None:
-        assert bench.supervisor is not None
         credentials.set_dumpable(False)  # becoming another user made it what fs.suid_dumpable says
         try:
             pid = spawning.spawn(bench.program, self.command.argv, self.command.env, terminal=bench.terminal)
@@ -270,11 +281,16 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 
-def container_steps(container: ContainerPlan, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
-    """The steps, in order."""
+def steps_without_tree(container: ContainerPlan) -> list[Step[Bench]]:
+    """What can be done while the supervisor makes the tree, in order."""
+    return [CgroupNamespace(), LimitCapabilities(container.capabilities.bounding)]
+
+
+def steps_in_tree(container: ContainerPlan, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
+    """The other steps, in order."""
     command, uid = container.command, container.user.uid
-    steps: list[Step[Bench]] = [CgroupNamespace()]
     shared = container.shared_processes
+    steps: list[Step[Bench]] = []
     steps.append(OpenTerminal(uid, window, shared_processes=shared) if command.terminal else StandardStreams(uid))
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), CheckProgram(command)]
     if shared:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import shadow
-from ecirun.runtime.container_steps import container_steps
+from ecirun.runtime.container_steps import steps_in_tree, steps_without_tree
 from ecirun.runtime.pod_steps import pod_steps
 from ecirun.runtime.sandbox_steps import sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
@@ -27,5 +27,5 @@ def all_steps(plan: PodPlan) -> Iterator[str]:
                 yield own.describe()
         for made in tree_steps(container, shadow.shadowed(plan.sysctls)):
             yield where + made.describe()
-        for later in container_steps(container):
+        for later in (*steps_without_tree(container), *steps_in_tree(container)):
             yield where + later.describe()

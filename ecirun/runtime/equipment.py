@@ -79,9 +79,9 @@ class Equipment:
         if group is None:
             group = self._sandbox.bench.groups.new()
         new = container_process.start(zygote, self._sandbox.bench.namespaces, groundwork, group, self.fault)
-        container_process.show_plan(new.end, plan.name, self.request.plan_file)
         if group is not None:
             cgroup.add(group, new.pid)
+        container_process.show_plan(new.end, plan.name, self.request.plan_file, verbose=self.verbose, fault=self.fault)
         return new, group
 
     def new_joiner(self, name: str, container: int) -> Child:

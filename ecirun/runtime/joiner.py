@@ -15,7 +15,6 @@ taken ahead or were taken for an earlier exec, so that an exec costs one spawn.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -23,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import credentials, process, sockets
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import ContainerPlan
+from ecirun.plan.model import ContainerPlan, container_of
 from ecirun.runtime import messages, spawning
-from ecirun.runtime.container_process import STREAMS, container_of, error_message
-from ecirun.runtime.container_steps import BecomeUser, Bench, cannot_execute, open_terminal, use_own_device
+from ecirun.runtime.container_process import STREAMS, error_message
+from ecirun.runtime.container_steps import BecomeUser, LimitCapabilities, cannot_execute, open_terminal, use_own_device
 from ecirun.runtime.messages import Message
 from ecirun.runtime.program import find_program
 from ecirun.runtime.sandbox_steps import POD_NAMESPACES
@@ -48,7 +47,7 @@ def become_joiner(end: Socket, message: Message, descriptors: tuple[int, ...]) -
     """Join the container and serve requests, one at a time, until the supervisor hangs up. Never returns."""
     try:
         container, plan_file = descriptors
-        plan = container_of(json.loads(messages.read_memory(plan_file)), message["name"])
+        plan = container_of(messages.read_memory(plan_file), message["name"])
         credentials.set_parent_death_signal(signal.SIGKILL)
         credentials.set_dumpable(False)
         process.close_all_but((0, 1, 2, end.fileno(), container))
@@ -72,7 +71,7 @@ def _become_like(container: int, plan: ContainerPlan) -> EcirunError | None:
     try:
         _enter(plan.command.cwd)
         os.umask(int(plan.umask, 8))
-        run_steps([BecomeUser(plan)], Bench(-1, ""))
+        run_steps([LimitCapabilities(plan.capabilities.bounding), BecomeUser(plan)], None)
     except EcirunError as error:
         return error
     credentials.set_dumpable(False)  # becoming another user made it what fs.suid_dumpable says

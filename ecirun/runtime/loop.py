@@ -62,8 +62,15 @@ class Loop:
             self._call_due()
             if self.done:
                 return
-            for descriptor, events in self._poll.poll(self._patience()):
-                self._call(descriptor, events)
+            self._turn(self._patience())
+
+    def turn(self) -> None:
+        """Call back for what is ready now."""
+        self._turn(0.0)
+
+    def _turn(self, patience: float | None) -> None:
+        for descriptor, events in self._poll.poll(patience):
+            self._call(descriptor, events)
 
     def _call(self, descriptor: int, events: int) -> None:
         # A callback may have ended the watch on a descriptor that became ready at the same time.

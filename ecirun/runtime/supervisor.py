@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import signal
 from typing import NamedTuple
@@ -28,7 +27,7 @@ from typing import NamedTuple
 from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, mount, process, sockets, sysctl_probe
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import Groundwork, PodPlan, from_plain
+from ecirun.plan.model import Groundwork, PodPlan, decoded
 from ecirun.runtime import bridge, container_process, host_sysctls, makeshift, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.equipment import Equipment, Sandbox, discard
@@ -200,9 +199,10 @@ class _Supervisor:
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
         if sandbox.process is not None:
-            container_process.show_plan(sandbox.process.end, request.first, request.plan_file)
+            first = sandbox.process.end
+            container_process.show_plan(first, request.first, request.plan_file, verbose=request.verbose, fault=request.fault)
         text = messages.read_memory(request.plan_file)
-        plan: PodPlan = from_plain(PodPlan, json.loads(text))
+        plan = decoded(text)
         self.detached = request.detached
         self.scratch, self.scratch_path = request.scratch, plan.scratch
         folder = self.bench.folder
@@ -227,6 +227,7 @@ class _Supervisor:
             makeshift.refuse_to_show_processes(plan)
             pod.warn(makeshift.NO_PROC.says)
         pod.begin()
+        self.loop.turn()
         # The first container's process is at work meanwhile.
         process.set_title(f"{TITLE} {plan.name}")
         self._record_plan(folder, plan.recorded(text, self.bench.address))

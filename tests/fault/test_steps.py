@@ -18,7 +18,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import client, groups, lost
-from ecirun.runtime.container_steps import container_steps
+from ecirun.runtime.container_steps import steps_in_tree, steps_without_tree
 from ecirun.runtime.launching import Launcher
 from ecirun.runtime.pod_steps import pod_steps
 from ecirun.runtime.sandbox_steps import sandbox_steps
@@ -64,7 +64,8 @@ def steps_of(plan: PodPlan) -> list[str]:
         *stage_steps(container.groundwork()),
         *pod_steps(plan),
         *tree_steps(container, shadowed(plan.sysctls)),
-        *container_steps(container, window=()),
+        *steps_without_tree(container),
+        *steps_in_tree(container),
     ]
     return list(dict.fromkeys(step.name for step in steps))
 
