@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ecirun.plan.build import Options, build_plan, renamed
 from ecirun.plan.facts import Facts
-from ecirun.plan.model import PodPlan
+from ecirun.plan.model import PodPlan, encode_common
 from ecirun.policy.load import Policy
 from ecirun.spec.pod import Pod
 
@@ -14,7 +14,7 @@ MOST = 256  # specs
 
 
 class _Made(NamedTuple):
-    """A plan, what it was made from, and what of it every launch has in common, as `PodPlan.common` writes it."""
+    """A plan, what it was made from, and what of it every launch has in common, as `encode_common` writes it."""
 
     pod: Pod
     policy: Policy
@@ -28,7 +28,7 @@ _made: dict[int, _Made] = {}  # by the identity of the pod, which an entry keeps
 
 
 class Repeated:
-    """Builds a plan; `common` is then what `PodPlan.encoded` takes."""
+    """Builds a plan; `common` is then what `encode` takes."""
 
     common = b""
 
@@ -40,7 +40,7 @@ class Repeated:
             self.common = last.common
             return renamed(last.plan, pod, options)
         plan = build_plan(pod, policy, facts, options)
-        self.common = plan.common()
+        self.common = encode_common(plan)
         if options.uid.encode() not in self.common:  # else a variable or a file of it holds the uid
             if len(_made) >= MOST:
                 _made.clear()

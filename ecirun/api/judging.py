@@ -22,6 +22,8 @@ from ecirun.report.text import finding_text, refusal_text
 from ecirun.spec.finding import Finding
 
 if TYPE_CHECKING:
+    from ecirun.report.verdict import Verdict
+    from ecirun.spec import Reading
     from ecirun.spec import pod as spec
 
 
@@ -135,7 +137,7 @@ def admit(pod: Pod, judges: Judges) -> tuple[spec.Pod, list[str]]:
     """Judge a pod that is to be planned: the pod as admission left it, and its warnings as texts. Raises PodRefused."""
     __tracebackhide__ = True
     bench = _bench(judges, ignore=False)
-    reading, verdict = pod.judged(bench)
+    reading, verdict = _judged(pod, bench)
     if verdict.stage is not None or reading.pod is None:
         texts = [finding_text(finding) for finding in verdict.findings if finding.severity == "error"]
         if verdict.refusal:
@@ -146,6 +148,15 @@ def admit(pod: Pod, judges: Judges) -> tuple[spec.Pod, list[str]]:
             findings=verdict.findings,
         )
     return reading.pod, [finding_text(finding) for finding in verdict.findings if finding.severity == "warning"]
+
+
+def _judged(pod: Pod, bench: Bench) -> tuple[Reading, Verdict]:
+    """What `judge_reading` returns. The same judges say the same again; those of admission are asked each time."""
+    if bench.gates is not None:
+        return judge_reading(pod.reading, bench)
+    if pod._judged is None or pod._judged[0] != bench:
+        pod._judged = bench, judge_reading(pod.reading, bench)
+    return pod._judged[1]
 
 
 def plan_admitted(

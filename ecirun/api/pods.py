@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ecirun.api.bench import judge_reading
 from ecirun.api.saying import say
 from ecirun.api.words import choice
 from ecirun.errors import PodRefused, SpecUnreadable
@@ -56,14 +55,6 @@ class Pod:
 
     def __repr__(self) -> str:
         return f"<ecirun.Pod {self.namespace}/{self.name} from {self.file}:{self.line}>"
-
-    def judged(self, bench: Bench) -> tuple[Reading, Verdict]:
-        """What `judge_reading` returns. The same judges say the same again; those of admission are asked each time."""
-        if bench.gates is not None:
-            return judge_reading(self.reading, bench)
-        if self._judged is None or self._judged[0] != bench:
-            self._judged = bench, judge_reading(self.reading, bench)
-        return self._judged[1]
 
     def beside(self, sources: Iterable[Source]) -> Pod:
         """The same pod with the ConfigMaps and Secrets of further sources. Raises SpecUnreadable or PodRefused for these.

@@ -307,10 +307,10 @@ class PodPlan(NamedTuple):
         return {"schema_version": 1, **_with_address(plain(self.without_secrets()), UNKNOWN_YET)}
 
     def recorded(self, encoded: bytes, address: str) -> bytes:
-        """What `encoded` made of the plan, for the pod's folder: one object, with its address, and without secrets."""
+        """What `encode` made of the plan, for the pod's folder: one object, with its address, and without secrets."""
         secret_files = any(file.secret for volume in self.volumes for file in volume.files)
         if secret_files or any(container.command.secret_env for container in self.all_containers):
-            encoded = self.without_secrets().encoded()
+            encoded = encode(self.without_secrets())
         own, _, common = encoded.partition(b"\n")
         return (own[:-1] + b", " + common[1:]).replace(POD_IP.replace("\0", "\\u0000").encode(), address.encode())
 
@@ -325,19 +325,6 @@ class PodPlan(NamedTuple):
             containers=tuple(_without_secrets(container) for container in self.containers),
             init_containers=tuple(_without_secrets(container) for container in self.init_containers),
         )
-
-    def encoded(self, common: bytes = b"") -> bytes:
-        """The whole plan for the process that carries it out, as two lines of JSON: what is the pod's own, and the rest.
-
-        `common` is the second line, where it is known already. `decoded` and `container_of` read it.
-        """
-        own = json.dumps({name: getattr(self, name) for name in OWN}).encode()
-        return own + b"\n" + (common or self.common())
-
-    def common(self) -> bytes:
-        """What of the plan is the same for every pod that is launched from one spec, as a line of JSON."""
-        fields = {name: plain(value) for name, value in zip(self._fields, self, strict=True) if name not in OWN}
-        return json.dumps(fields).encode()
 
 
 # What each launch of a spec has of its own.
@@ -409,8 +396,23 @@ def plain(value: Any) -> Any:
     return value
 
 
-def decoded(text: bytes) -> PodPlan:
-    """The plan that `encoded` has written."""
+def encode(plan: PodPlan, common: bytes = b"") -> bytes:
+    """The whole plan for the process that carries it out, as two lines of JSON: what is the pod's own, and the rest.
+
+    `common` is the second line, where it is known already.
+    """
+    own = json.dumps({name: getattr(plan, name) for name in OWN}).encode()
+    return own + b"\n" + (common or encode_common(plan))
+
+
+def encode_common(plan: PodPlan) -> bytes:
+    """What of the plan is the same for every pod that is launched from one spec, as a line of JSON."""
+    fields = {name: plain(value) for name, value in zip(plan._fields, plan, strict=True) if name not in OWN}
+    return json.dumps(fields).encode()
+
+
+def decode(text: bytes) -> PodPlan:
+    """The plan that `encode` has written."""
     own, _, common = text.partition(b"\n")
     return _common_of(common)._replace(**json.loads(own))
 
@@ -422,7 +424,7 @@ def _common_of(text: bytes) -> PodPlan:
 
 
 def container_of(text: bytes, name: str) -> ContainerPlan:
-    """The plan of one container out of what `encoded` has written."""
+    """The plan of one container out of what `encode` has written."""
     pod = json.loads(text.partition(b"\n")[2])
     entry = next(entry for entry in (*pod["init_containers"], *pod["containers"]) if entry["name"] == name)
     container: ContainerPlan = from_plain(ContainerPlan, entry)

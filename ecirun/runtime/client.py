@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from ecirun import errors
-from ecirun.plan.model import RUNS_ONCE, ContainerPlan, Groundwork, PodPlan
+from ecirun.plan.model import RUNS_ONCE, ContainerPlan, Groundwork, PodPlan, encode
 from ecirun.runtime import messages
 from ecirun.runtime.launching import Sandbox
 from ecirun.runtime.messages import Message
@@ -104,7 +104,7 @@ def launch(
 ) -> tuple[Sandbox, Places]:
     """Hand the plan to a supervisor. What is heard of it comes through the sandbox's end. Raises LaunchFailed.
 
-    `common` is as for `PodPlan.encoded`.
+    `common` is as for `encode`.
     `streams` are this process's descriptors for containers whose output does not go to a log. Of the places the scratch
     folder is the supervisor's from here on, but the caller removes it when the supervisor could not.
     """
@@ -129,7 +129,7 @@ def launch(
     flat = [descriptor for three in streams.values() for descriptor in three]
     encoded = -1
     try:
-        encoded = messages.in_memory(plan.encoded(common))
+        encoded = messages.in_memory(encode(plan, common))
         messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
     except OSError:
         sandbox.end.close()

@@ -29,19 +29,19 @@ def check_root() -> None:
         raise not_root()
 
 
-def check_host() -> None:
-    """Raises HostUnsupported when this process lacks what every launch needs."""
+def check_host() -> dict[str, int]:
+    """This process's masks, as `proc.status_masks` gives them. Raises HostUnsupported when it lacks what every launch needs."""
     check_root()
-    mask = proc.status_masks()["CapEff"]
-    missing = [name for name in NEEDED if not mask >> NUMBERS[name] & 1]
+    masks = proc.status_masks()
+    missing = [name for name in NEEDED if not masks["CapEff"] >> NUMBERS[name] & 1]
     if missing:
         raise lacking(missing)
+    return masks
 
 
 def check_privileges(plan: PodPlan) -> None:
     """Raises HostUnsupported when this process cannot launch the plan, naming what is missing."""
-    check_host()
-    mask = proc.status_masks()["CapBnd"]
+    mask = check_host()["CapBnd"]
     for container in plan.all_containers:
         lacks = int(container.capabilities.bounding.mask, 16) & ~mask
         if lacks:

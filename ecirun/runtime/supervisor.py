@@ -27,7 +27,7 @@ from typing import NamedTuple
 from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, mount, process, sockets, sysctl_probe
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import Groundwork, PodPlan, decoded
+from ecirun.plan.model import Groundwork, PodPlan, decode
 from ecirun.runtime import bridge, container_process, host_sysctls, makeshift, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.equipment import Equipment, Sandbox, discard
@@ -202,7 +202,7 @@ class _Supervisor:
             first = sandbox.process.end
             container_process.show_plan(first, request.first, request.plan_file, verbose=request.verbose, fault=request.fault)
         text = messages.read_memory(request.plan_file)
-        plan = decoded(text)
+        plan = decode(text)
         self.detached = request.detached
         self.scratch, self.scratch_path = request.scratch, plan.scratch
         folder = self.bench.folder

@@ -157,7 +157,7 @@ def test_a_plan_is_data():
     (container,) = plan.containers
     assert (plan.name, plan.hostname, container.command.argv) == ("other", "test", ("id",))
     assert container.capabilities.bounding.mask == "00000000a80435fb"
-    assert json.loads(plan.encoded())["containers"][0]["name"] == "main"
+    assert json.loads(json.dumps(plan.as_json()))["containers"][0]["name"] == "main"
 
 
 def test_an_image_that_is_not_there_is_assumed_and_not_made(tmp_path):

@@ -39,7 +39,7 @@ MEMBERS = dict(members())
 # One example is enough for errors that differ in nothing but what they say.
 PLAIN_ERRORS = {name for name, thing in MEMBERS.items() if vars(errors).get(name) is thing} - {"EcirunError", "PodRefused"}
 FOR_ECIRUN_ITSELF = {"ExecStream.forget", "Finding.as_json"} | {
-    f"PodPlan.{method}" for method in ("as_json", "encoded", "recorded", "without_secrets")
+    f"PodPlan.{method}" for method in ("as_json", "recorded", "without_secrets")
 }
 NEED_NO_EXAMPLE = PLAIN_ERRORS | FOR_ECIRUN_ITSELF
 
