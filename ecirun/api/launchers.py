@@ -45,9 +45,11 @@ class SharedLauncher:
     def take(self, groundwork: Groundwork) -> Sandbox:
         """A sandbox; another is made ahead for whoever comes next. Raises HostUnsupported or LaunchFailed."""
         with self._lock:
-            for index, sandbox in enumerate(self._idle):
-                if sandbox.groundwork == groundwork:
-                    return self._idle.pop(index)
+            # What was asked for is older than what was given back, and so the likelier to be made already.
+            if not self._launcher.asked:
+                for index, sandbox in enumerate(self._idle):
+                    if sandbox.groundwork == groundwork:
+                        return self._idle.pop(index)
             try:
                 sandbox = self._take(groundwork)
             except LaunchFailed:
@@ -65,7 +67,7 @@ class SharedLauncher:
         if self._launcher.asked == 0 and self._worked:
             self._ahead = min(self._ahead + 1, MOST_AHEAD)  # somebody else took what was ahead
         sandbox = self._launcher.take(groundwork)
-        while self._launcher.asked < self._ahead:
+        while self._launcher.asked + len(self._idle) < self._ahead:
             self._launcher.ask(groundwork)
         return sandbox
 

@@ -219,6 +219,28 @@ class Groundwork(NamedTuple):
     shared_processes: bool = False  # whether the containers of the pod see each other's processes
 
 
+class Identity(NamedTuple):
+    """Who a container's processes are, in the kernel's terms; the sets of capabilities as masks."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    bounding: str
+    permitted: str
+    no_new_privs: bool
+    seccomp: Literal["Unconfined", "RuntimeDefault"]
+
+
+class ProcessPlan(NamedTuple):
+    """What of a container a process in it must know."""
+
+    name: str
+    identity: Identity
+    command: Command
+    umask: str
+    shared_processes: bool
+
+
 class ContainerPlan(NamedTuple):
     """One container."""
 
@@ -260,6 +282,19 @@ class ContainerPlan(NamedTuple):
         """What of this plan does not depend on the rest of it."""
         kernels = tuple(mount for mount in self.mounts if mount.source in KERNEL_SOURCES)
         return Groundwork(kernels, self.devices, self.masked_paths, self.read_only_paths, self.shared_processes)
+
+    def process(self) -> ProcessPlan:
+        """What of this plan the container's processes carry out themselves."""
+        identity = Identity(
+            uid=self.user.uid,
+            gid=self.group.gid,
+            groups=tuple(group.gid for group in self.supplementary_groups),
+            bounding=self.capabilities.bounding.mask,
+            permitted=self.capabilities.permitted.mask,
+            no_new_privs=self.no_new_privs,
+            seccomp=self.seccomp,
+        )
+        return ProcessPlan(self.name, identity, self.command, self.umask, self.shared_processes)
 
 
 class PodPlan(NamedTuple):
@@ -334,6 +369,7 @@ OWN = ("name", "uid", "scratch")
 _FIELDS: dict[type, dict[str, Any]] = {
     Capabilities: {name: CapabilitySet for name in Capabilities._fields},
     Groundwork: {"mounts": [Mount]},
+    ProcessPlan: {"identity": Identity, "command": Command},
     ContainerPlan: {
         "user": User,
         "group": Group,
@@ -421,14 +457,6 @@ def decode(text: bytes) -> PodPlan:
 def _common_of(text: bytes) -> PodPlan:
     plan: PodPlan = from_plain(PodPlan, {**json.loads(text), **dict.fromkeys(OWN, "")})
     return plan
-
-
-def container_of(text: bytes, name: str) -> ContainerPlan:
-    """The plan of one container out of what `encode` has written."""
-    pod = json.loads(text.partition(b"\n")[2])
-    entry = next(entry for entry in (*pod["init_containers"], *pod["containers"]) if entry["name"] == name)
-    container: ContainerPlan = from_plain(ContainerPlan, entry)
-    return container
 
 
 def from_plain(record: Any, value: dict[str, Any]) -> Any:

@@ -115,7 +115,6 @@ def launch(
         sandbox.end.close()
         raise
     message = {
-        "first": plan.all_containers[0].name,
         "detached": options.detached,
         "verbose": options.verbose,
         "window": window_size(),

@@ -4,7 +4,7 @@
     1. has it forked with a PID namespace       2. joins the pod's namespaces, takes the stage steps
     3. puts it into a control group
                                        ◀───     {"staged": true} + its mount namespace
-    {"name": …} + plan                   ───▶   5. reads its plan, takes the steps that need no tree
+    {"process": …}                       ───▶   5. hears who it is to be, takes the steps that need no tree
     4. the pod's steps
     6. the steps of the container's tree, in that mount namespace
     {"streams": …} + streams             ───▶   7. the container's steps
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, process
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import POD_IP, Command, Groundwork, container_of, from_plain, plain
+from ecirun.plan.model import POD_IP, Command, Groundwork, ProcessPlan, from_plain, plain
 from ecirun.runtime import messages, stage_steps
 from ecirun.runtime.container_steps import Bench, steps_in_tree, steps_without_tree
 from ecirun.runtime.messages import Message
@@ -44,12 +44,9 @@ def start(
     return zygote.fork("container", message, namespaces, own_processes=not groundwork.shared_processes)
 
 
-def show_plan(end: Socket, name: str, plan: int, *, verbose: bool, fault: Fault) -> None:
-    """Tell the process at the other end of `end` which container of the pod's plan, a file in memory, it is to become.
-
-    It must be in its control group by now.
-    """
-    messages.send(end, {"name": name, "verbose": verbose, "fault": fault}, (plan,))
+def introduce(end: Socket, container: ProcessPlan, *, verbose: bool, fault: Fault) -> None:
+    """Tell the process at the other end of `end`, which must be in its control group by now, what it is to become."""
+    messages.send(end, {"process": plain(container), "verbose": verbose, "fault": fault})
 
 
 class Orders(NamedTuple):
@@ -103,29 +100,28 @@ def _set_the_stage(end: Socket, namespaces: tuple[int, ...], message: Message) -
 
 def _perform(end: Socket) -> None:
     """Hear of the container and become it. Raises EcirunError; otherwise it does not return."""
-    shown, descriptors = messages.receive(end)
-    if shown is None:
+    told, _descriptors = messages.receive(end)
+    if told is None:
         os._exit(0)
-    plan = container_of(messages.read_memory(descriptors[0]), shown["name"])
-    os.close(descriptors[0])
+    container: ProcessPlan = from_plain(ProcessPlan, told["process"])
 
     def say(step: str) -> None:
         messages.send(end, {"step": step})
 
-    verbose, fault = say if shown["verbose"] else None, Fault(*shown["fault"])
+    verbose, fault = say if told["verbose"] else None, Fault(*told["fault"])
     bench = Bench(end)
-    run_steps(steps_without_tree(plan), bench, verbose, fault)
+    run_steps(steps_without_tree(container), bench, verbose, fault)
     orders, descriptors = messages.receive(end)
     if orders is None:
         os._exit(0)
-    plan = plan._replace(command=with_address(plan.command, orders["address"]))
+    container = container._replace(command=with_address(container.command, orders["address"]))
     bench.directory, bench.program = descriptors[STREAMS], orders["program"]
     for number, stream in enumerate(descriptors[:STREAMS]):
         os.dup2(stream, number)
         os.close(stream)
-    if plan.shared_processes:
+    if container.shared_processes:
         bench.pause = descriptors[STREAMS + 1]
-    run_steps(steps_in_tree(plan, window=tuple(orders["window"])), bench, verbose, fault)
+    run_steps(steps_in_tree(container, window=tuple(orders["window"])), bench, verbose, fault)
 
 
 def with_address(command: Command, address: str) -> Command:

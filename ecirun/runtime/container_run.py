@@ -332,7 +332,7 @@ class ContainerRun:
 
     def new_joiner(self) -> Child:
         """A process that has joined this container."""
-        new = self.pod.equipment.new_joiner(self.name, self.target)
+        new = self.pod.equipment.new_joiner(self.plan, self.target)
         if self.group is not None:
             with contextlib.suppress(OSError):
                 cgroup.add(self.group, new.pid)

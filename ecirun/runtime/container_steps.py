@@ -18,7 +18,7 @@ from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
 from ecirun.linux import credentials, process, seccomp
 from ecirun.linux.devices import stateless_device
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import CapabilitySet, Command, ContainerPlan
+from ecirun.plan.model import Command, Identity, ProcessPlan
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.program import find_program
 from ecirun.runtime.steps import Step
@@ -165,14 +165,14 @@ class LimitCapabilities:
 
     name = "bounding-set"
 
-    def __init__(self, capabilities: CapabilitySet) -> None:
-        self.capabilities = capabilities
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
 
     def describe(self) -> str:
-        return f"drop all but {self.capabilities.mask} from the bounding set"
+        return f"drop all but {self.identity.bounding} from the bounding set"
 
     def run(self, bench: object) -> None:
-        credentials.drop_bounding_set(int(self.capabilities.mask, 16))
+        credentials.drop_bounding_set(int(self.identity.bounding, 16))
 
 
 class BecomeUser:
@@ -190,21 +190,20 @@ class BecomeUser:
 
     name = "credentials"
 
-    def __init__(self, plan: ContainerPlan) -> None:
-        self.plan = plan
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
 
     def describe(self) -> str:
-        sets = self.plan.capabilities
-        text = f"become uid {self.plan.user.uid}, gid {self.plan.group.gid}, capabilities {sets.permitted.mask}"
-        return text + (", behind a seccomp filter" if self.plan.seccomp == "RuntimeDefault" else "")
+        text = f"become uid {self.identity.uid}, gid {self.identity.gid}, capabilities {self.identity.permitted}"
+        return text + (", behind a seccomp filter" if self.identity.seccomp == "RuntimeDefault" else "")
 
     def run(self, bench: object) -> None:
-        mask = int(self.plan.capabilities.bounding.mask, 16)
-        if self.plan.seccomp == "RuntimeDefault":
+        mask = int(self.identity.bounding, 16)
+        if self.identity.seccomp == "RuntimeDefault":
             seccomp.apply_runtime_default(may_trace=bool(mask >> credentials.CAP_SYS_PTRACE & 1))
         credentials.keep_capabilities_over_setuid(True)
-        os.setgroups([group.gid for group in self.plan.supplementary_groups])
-        gid, uid = self.plan.group.gid, self.plan.user.uid
+        os.setgroups(self.identity.groups)
+        gid, uid = self.identity.gid, self.identity.uid
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
         if not os.getcwd().startswith("/"):
@@ -212,7 +211,7 @@ class BecomeUser:
         credentials.capset(mask)
         credentials.keep_capabilities_over_setuid(False)
         credentials.set_parent_death_signal(signal.SIGKILL)
-        if self.plan.no_new_privs:
+        if self.identity.no_new_privs:
             credentials.set_no_new_privs()
 
 
@@ -281,18 +280,18 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 
-def steps_without_tree(container: ContainerPlan) -> list[Step[Bench]]:
+def steps_without_tree(container: ProcessPlan) -> list[Step[Bench]]:
     """What can be done while the supervisor makes the tree, in order."""
-    return [CgroupNamespace(), LimitCapabilities(container.capabilities.bounding)]
+    return [CgroupNamespace(), LimitCapabilities(container.identity)]
 
 
-def steps_in_tree(container: ContainerPlan, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
+def steps_in_tree(container: ProcessPlan, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
     """The other steps, in order."""
-    command, uid = container.command, container.user.uid
+    command, uid = container.command, container.identity.uid
     shared = container.shared_processes
     steps: list[Step[Bench]] = []
     steps.append(OpenTerminal(uid, window, shared_processes=shared) if command.terminal else StandardStreams(uid))
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), CheckProgram(command)]
     if shared:
-        return [*steps, JoinPause(), BecomeUser(container), SpawnAndWait(command)]
-    return [*steps, BecomeUser(container), Execute(command)]
+        return [*steps, JoinPause(), BecomeUser(container.identity), SpawnAndWait(command)]
+    return [*steps, BecomeUser(container.identity), Execute(command)]

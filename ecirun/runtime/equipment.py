@@ -81,12 +81,12 @@ class Equipment:
         new = container_process.start(zygote, self._sandbox.bench.namespaces, groundwork, group, self.fault)
         if group is not None:
             cgroup.add(group, new.pid)
-        container_process.show_plan(new.end, plan.name, self.request.plan_file, verbose=self.verbose, fault=self.fault)
+        container_process.introduce(new.end, plan.process(), verbose=self.verbose, fault=self.fault)
         return new, group
 
-    def new_joiner(self, name: str, container: int) -> Child:
-        """A process that has joined the container of that name, whose PID 1 the pidfd `container` refers to."""
-        return joiner.start(self._zygote, container, self.request.plan_file, name)
+    def new_joiner(self, plan: ContainerPlan, container: int) -> Child:
+        """A process that has joined the container, whose PID 1 the pidfd `container` refers to."""
+        return joiner.start(self._zygote, container, plan.process())
 
     def make_tree(self, plan: ContainerPlan, where: int) -> tuple[int, str]:
         """Make the container's tree in the mount namespace `where`, find its working directory, to be closed, and its program.

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import credentials, process, sockets
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import ContainerPlan, container_of
+from ecirun.plan.model import ProcessPlan, from_plain, plain
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.container_process import STREAMS, error_message
 from ecirun.runtime.container_steps import BecomeUser, LimitCapabilities, cannot_execute, open_terminal, use_own_device
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 NAMESPACES = POD_NAMESPACES | process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWCGROUP
 
 
-def start(zygote: Zygote, container: int, plan_file: int, name: str) -> Child:
-    """A process that joins the container `name`, whose PID 1 the pidfd `container` refers to. Raises OSError."""
-    return zygote.fork("joiner", {"name": name}, (container, plan_file), own_processes=False)
+def start(zygote: Zygote, container: int, plan: ProcessPlan) -> Child:
+    """A process that joins the container whose PID 1 the pidfd `container` refers to. Raises OSError."""
+    return zygote.fork("joiner", {"process": plain(plan)}, (container,), own_processes=False)
 
 
 def become_joiner(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
     """Join the container and serve requests, one at a time, until the supervisor hangs up. Never returns."""
     try:
-        container, plan_file = descriptors
-        plan = container_of(messages.read_memory(plan_file), message["name"])
+        (container,) = descriptors
+        plan: ProcessPlan = from_plain(ProcessPlan, message["process"])
         credentials.set_parent_death_signal(signal.SIGKILL)
         credentials.set_dumpable(False)
         process.close_all_but((0, 1, 2, end.fileno(), container))
@@ -59,7 +59,7 @@ def become_joiner(end: Socket, message: Message, descriptors: tuple[int, ...]) -
         os._exit(0)
 
 
-def _become_like(container: int, plan: ContainerPlan) -> EcirunError | None:
+def _become_like(container: int, plan: ProcessPlan) -> EcirunError | None:
     """Join and give up privilege; returns what went wrong."""
     try:
         process.setns(container, NAMESPACES)
@@ -71,7 +71,7 @@ def _become_like(container: int, plan: ContainerPlan) -> EcirunError | None:
     try:
         _enter(plan.command.cwd)
         os.umask(int(plan.umask, 8))
-        run_steps([LimitCapabilities(plan.capabilities.bounding), BecomeUser(plan)], None)
+        run_steps([LimitCapabilities(plan.identity), BecomeUser(plan.identity)], None)
     except EcirunError as error:
         return error
     credentials.set_dumpable(False)  # becoming another user made it what fs.suid_dumpable says
@@ -87,7 +87,7 @@ def _enter(path: str) -> None:
     os.close(root)
 
 
-def _serve(end: Socket, plan: ContainerPlan, failed: EcirunError | None) -> None:
+def _serve(end: Socket, plan: ProcessPlan, failed: EcirunError | None) -> None:
     """One request after the other, until the supervisor hangs up or this process is not what it was any more."""
     while True:
         message, descriptors = messages.receive(end)
@@ -101,9 +101,7 @@ def _serve(end: Socket, plan: ContainerPlan, failed: EcirunError | None) -> None
             return
 
 
-def _execute(
-    message: Message, status: Socket, streams: tuple[int, ...], plan: ContainerPlan, failed: EcirunError | None
-) -> None:
+def _execute(message: Message, status: Socket, streams: tuple[int, ...], plan: ProcessPlan, failed: EcirunError | None) -> None:
     """Start the program and wait for it."""
     try:
         if failed:
@@ -121,7 +119,7 @@ def _execute(
     os.close(pidfd)
 
 
-def _spawn(message: Message, status: Socket, streams: tuple[int, ...], plan: ContainerPlan) -> int:
+def _spawn(message: Message, status: Socket, streams: tuple[int, ...], plan: ProcessPlan) -> int:
     argv = tuple(message["argv"])
     if message.get("cwd"):
         _enter(message["cwd"])

@@ -12,7 +12,6 @@ class Request:
 
     def __init__(self, message: Message, descriptors: tuple[int, ...]) -> None:
         self.plan_file = descriptors[0]
-        self.first: str = message["first"]  # the container that starts first
         self.detached: bool = message["detached"]
         self.verbose: bool = message["verbose"]
         self.window: tuple[int, ...] = tuple(message["window"])  # the size of the client's terminal

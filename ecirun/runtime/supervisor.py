@@ -198,11 +198,12 @@ class _Supervisor:
         return {path: (fresh[path], host[path]) for path in paths}
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
-        if sandbox.process is not None:
-            first = sandbox.process.end
-            container_process.show_plan(first, request.first, request.plan_file, verbose=request.verbose, fault=request.fault)
         text = messages.read_memory(request.plan_file)
+        os.close(request.plan_file)
         plan = decode(text)
+        if sandbox.process is not None:
+            first = plan.all_containers[0].process()
+            container_process.introduce(sandbox.process.end, first, verbose=request.verbose, fault=request.fault)
         self.detached = request.detached
         self.scratch, self.scratch_path = request.scratch, plan.scratch
         folder = self.bench.folder

@@ -64,8 +64,8 @@ def steps_of(plan: PodPlan) -> list[str]:
         *stage_steps(container.groundwork()),
         *pod_steps(plan),
         *tree_steps(container, shadowed(plan.sysctls)),
-        *steps_without_tree(container),
-        *steps_in_tree(container),
+        *steps_without_tree(container.process()),
+        *steps_in_tree(container.process()),
     ]
     return list(dict.fromkeys(step.name for step in steps))
 
