@@ -6,6 +6,12 @@ import gc
 import os
 import sys
 
+if sys.flags.no_site:
+    # As scripts/ecirun starts it: this checkout, and the packages of its virtual environment.
+    checkout = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    sys.path += [checkout, f"{checkout}/.venv/lib/{version}/site-packages"]
+
 from ecirun.linux.init import leave_first_place
 from ecirun.linux.standard_streams import open_standard_streams
 

@@ -254,13 +254,18 @@ def remove(group: Group) -> bool:
 
 def remove_folder(folder: str) -> bool:
     """Remove a group's folder with those below it; whether it is gone. Processes in it keep it."""
+    if _rmdir(folder):  # as nearly every group is: with none below it
+        return True
     try:
         names = [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return True
-    gone = all([remove_folder(f"{folder}/{name}") for name in names])
+    return all([remove_folder(f"{folder}/{name}") for name in names]) and _rmdir(folder)
+
+
+def _rmdir(folder: str) -> bool:
     try:
         os.rmdir(folder)
     except OSError as error:
         return error.errno == errno.ENOENT
-    return gone
+    return True

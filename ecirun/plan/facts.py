@@ -1,7 +1,5 @@
 """What a plan must know of images, of the kernel and of what the pod refers to, as data that somebody else looked up."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple

@@ -2,9 +2,9 @@
 
 Nothing below the plan decides anything; `ecirun.runtime` only carries it out. One thing is known at launch only: the address
 of a pod on a bridge. Where a value holds it, the plan holds POD_IP.
-"""
 
-from __future__ import annotations
+Annotations are not kept as text here: NamedTuple would compile each of them at each start of ecirun and of a launcher.
+"""
 
 import json
 from functools import lru_cache
@@ -349,7 +349,7 @@ class PodPlan(NamedTuple):
         own, _, common = encoded.partition(b"\n")
         return (own[:-1] + b", " + common[1:]).replace(POD_IP.replace("\0", "\\u0000").encode(), address.encode())
 
-    def without_secrets(self) -> PodPlan:
+    def without_secrets(self) -> "PodPlan":
         """The plan as it may be shown: what is taken from Secrets is hidden."""
         volumes = [
             volume._replace(files=tuple(file._replace(content=HIDDEN) if file.secret else file for file in volume.files))

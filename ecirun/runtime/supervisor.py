@@ -330,6 +330,8 @@ class _Supervisor:
         if self.bench.pause is not None:
             spawning.send_signal(self.bench.pause.pidfd, signal.SIGKILL)
             os.waitpid(self.bench.pause.pid, 0)
+        if not self.captured:
+            self.zygote.dismiss()
         self._release()
         if self.scratch >= 0:
             self._remove_scratch()

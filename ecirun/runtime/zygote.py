@@ -49,10 +49,14 @@ class Zygote:
         if self._group is not None:
             cgroup.add(self._group, self._pid)
 
+    def dismiss(self) -> None:
+        """Let it end while its supervisor sees to other things: nothing will be forked any more."""
+        self.end.close()
+
     def rest(self) -> None:
         """Give its memory back until the next fork."""
         if self._pid:
-            self.end.close()
+            self.dismiss()
             os.waitpid(self._pid, 0)
             self._pid = 0
             self.has_rested = True

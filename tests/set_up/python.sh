@@ -12,6 +12,7 @@ misbehave() {
     esac
 }
 [[ $1 == -I ]] && shift
+[[ $1 == -S ]] && shift
 case $1:$2 in
 -c:*version_info*) [[ ${FAKE_VERSION:-} != old ]] && realpath "$0" ;;
 -c:*python_version*) echo 3.10.4 ;;
