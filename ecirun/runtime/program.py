@@ -18,6 +18,7 @@ from ecirun.linux.openat2 import open_in_root
 
 MAX_INTERPRETERS = 5  # fs/exec.c: a deeper chain is ELOOP
 PT_INTERP = 3
+LONGEST_TABLE = 65536  # fs/binfmt_elf.c, load_elf_phdrs: a longer one is ENOEXEC
 
 
 def find_program(argv0: str, path: str, cwd: str, root: int) -> str:
@@ -114,8 +115,8 @@ def _interpreter(path: str, root: int) -> str:
         if head.startswith(b"\x7fELF"):
             return _elf_interpreter(descriptor, head)
         return ""
-    except struct.error:
-        return ""
+    except (struct.error, ValueError, OverflowError, OSError):
+        return ""  # its headers lead nowhere: the kernel will say so
     finally:
         os.close(descriptor)
 
@@ -128,12 +129,13 @@ def _elf_interpreter(descriptor: int, head: bytes) -> str:
     else:
         (offset,) = struct.unpack_from(order + "I", head, 28)
         size, count = struct.unpack_from(order + "HH", head, 42)
-    for index in range(min(count, 128)):
-        entry = os.pread(descriptor, size, offset + index * size)
+    table = os.pread(descriptor, min(count * size, LONGEST_TABLE), offset)
+    for at in range(0, len(table), size):
+        entry = table[at : at + size]
         if struct.unpack_from(order + "I", entry)[0] == PT_INTERP:
             if wide:
-                at, length = struct.unpack_from(order + "Q", entry, 8)[0], struct.unpack_from(order + "Q", entry, 32)[0]
+                place, length = struct.unpack_from(order + "Q", entry, 8)[0], struct.unpack_from(order + "Q", entry, 32)[0]
             else:
-                at, length = struct.unpack_from(order + "I", entry, 4)[0], struct.unpack_from(order + "I", entry, 16)[0]
-            return os.fsdecode(os.pread(descriptor, min(length, 4096), at).split(b"\0")[0])
+                place, length = struct.unpack_from(order + "I", entry, 4)[0], struct.unpack_from(order + "I", entry, 16)[0]
+            return os.fsdecode(os.pread(descriptor, min(length, 4096), place).split(b"\0")[0])
     return ""

@@ -170,13 +170,17 @@ def test_a_passwd_that_is_no_file_does_not_stop_the_launch(images, in_image, kin
     assert in_image(image, ["echo", "up"], container="securityContext: {runAsUser: 7}") == (0, "up\n", "")
 
 
-def elf(interpreter: str) -> bytes:
-    """A 64-bit ELF file of this machine that asks for the interpreter, and has nothing else."""
+def elf(interpreter: str, *, before: int = 0, size: int = 56, offset: int = 64) -> bytes:
+    """A 64-bit ELF file of this machine that asks for the interpreter, with that many empty entries before that.
+
+    `size` is what it says of the entries' size, and `offset` of where they are.
+    """
     name = interpreter.encode() + b"\0"
     own = Path("/proc/self/exe").read_bytes()[:20]
     machine = struct.unpack("<H", own[18:20])[0]
-    header = own[:16] + struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-    return header + struct.pack("<IIQQQQQQ", 3, 4, 120, 0, 0, len(name), len(name), 1) + name
+    header = own[:16] + struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, 0, offset, 0, 0, 64, size, before + 1, 0, 0, 0)
+    entry = struct.pack("<IIQQQQQQ", 3, 4, 64 + 56 * (before + 1), 0, 0, len(name), len(name), 1)
+    return header + bytes(56 * before) + entry + name
 
 
 EXE = "/proc/self/exe"
@@ -216,13 +220,27 @@ def test_a_path_in_proc_is_not_searched(images, in_image):
     assert result.stderr == f'ecirun: error: Can\'t run "/proc/self/exe": {THROUGH_PROC}\n'
 
 
-def test_an_elf_interpreter_in_proc_is_refused(images, in_image):
+@pytest.mark.parametrize("before", [0, 1, 200, 1169], ids="{} entries before".format)
+def test_an_elf_interpreter_in_proc_is_refused(images, in_image, before):
+    """However far behind in its table, which has 1170 entries at most."""
+
     def change(root: Path) -> None:
-        (root / "run").write_bytes(elf(EXE))
+        (root / "run").write_bytes(elf(EXE, before=before))
         (root / "run").chmod(0o755)
 
-    result = in_image(images.add("elf", change), ["/run"])
+    result = in_image(images.add(f"elf-{before}", change), ["/run"])
     assert result == (126, "", f'ecirun: error: Can\'t run "{EXE}": {THROUGH_PROC}\n')
+
+
+@pytest.mark.parametrize("broken", [{"size": 0}, {"size": 1}, {"offset": 1 << 62}, {"offset": (1 << 64) - 1}, {"before": 1170}])
+def test_an_elf_file_whose_table_leads_nowhere_is_no_program(images, in_image, broken):
+    def change(root: Path) -> None:
+        (root / "run").write_bytes(elf(EXE, **broken))
+        (root / "run").chmod(0o755)
+
+    result = in_image(images.add("elf-" + "-".join(map(str, *broken.items())), change), ["/run"])
+    assert (result.code, result.stdout) == (126, "")
+    assert result.stderr.startswith('ecirun: error: Can\'t run "/run": ')
 
 
 @pytest.mark.parametrize("kind", ["script", "elf"])
