@@ -126,15 +126,18 @@ def new_filesystem(kind: str, options: Mapping[str, str], attrs: int = 0, *, sou
         os.close(context)
 
 
-def open_tree(path: str, *, dir_fd: int = AT_FDCWD, recursive: bool = False) -> int:
-    """A descriptor of an unattached copy (a bind mount) of what is mounted at `path`; mounts made there later do not follow."""
+def open_tree(path: str, *, dir_fd: int = AT_FDCWD, recursive: bool = False, add: int = 0) -> int:
+    """A descriptor of an unattached copy (a bind mount) of what is mounted at `path`, with the attributes `add`.
+
+    Mounts made there later do not follow.
+    """
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW
     flags |= AT_RECURSIVE if recursive else 0
     flags |= 0 if path else AT_EMPTY_PATH
     tree = syscall(SYS_open_tree, dir_fd, os.fsencode(path), flags, what=path)
     try:
         # The copy of a shared mount is shared, that of a slave a slave.
-        mount_setattr(tree, propagation=MS_PRIVATE, recursive=recursive, what=path)
+        mount_setattr(tree, add=add, propagation=MS_PRIVATE, recursive=recursive, what=path)
     except BaseException:
         os.close(tree)
         raise

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import signal
 from collections.abc import Iterable
+from functools import cache
 
 from ecirun.linux.libc import SYS_clone3, SYS_close_range, SYS_keyctl, SYS_rt_sigaction, libc, os_error, syscall
 from ecirun.linux.prctl import prctl
@@ -144,15 +145,21 @@ def default_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
+@cache
+def _arguments() -> tuple[int, int]:
+    """Where the arguments are; a fork has them in the same place."""
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    return int(fields[45]), int(fields[46])
+
+
 def set_title(title: str) -> None:
     """What ps(1) shows of this process, in place of the arguments it was started with.
 
     The kernel shows what is between two addresses of this process's memory (proc_pid_stat(5), arg_start and arg_end).
     python-prctl's set_proctitle crashes with Python 3.11.
     """
-    with open("/proc/self/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
-    start, end = int(fields[45]), int(fields[46])
+    start, end = _arguments()
     text = title.encode()[: end - start - 1]
     ctypes.memmove(start, text + bytes(end - start - len(text)), end - start)
     prctl(PR_SET_NAME, title.rpartition("/")[2][:15])

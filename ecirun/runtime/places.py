@@ -46,10 +46,9 @@ class Places:
         if path in self.mounts:
             return
         try:
-            self.mounts[path] = mount.open_tree(path, recursive=recursive)
+            self.mounts[path] = mount.open_tree(path, recursive=recursive, add=mount.MOUNT_ATTR_NODEV)
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from None
-        mount.mount_setattr(self.mounts[path], add=mount.MOUNT_ATTR_NODEV, recursive=recursive, what=path)
 
     @property
     def descriptors(self) -> tuple[int, ...]:

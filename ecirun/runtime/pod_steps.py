@@ -113,24 +113,17 @@ def open_mounts(bench: Bench, container: ContainerPlan, shadowed: tuple[str, ...
     for entry in later_mounts(container):
         kind, _, name = entry.source.partition(":")
         if kind == "volume":
-            descriptor = open_volume(bench.at("volume", name), entry)
+            mounts[entry.target] = open_volume(bench.at("volume", name), entry)
         elif entry.source:
-            descriptor = mount.open_tree(bench.at(kind, name))
-        else:
-            continue
-        mount.mount_setattr(descriptor, add=mount.attributes(entry.options), recursive=True, what=entry.target)
-        mounts[entry.target] = descriptor
+            mounts[entry.target] = mount.open_tree(bench.at(kind, name), add=mount.attributes(entry.options))
     for path in shadowed:
-        descriptor = mount.open_tree(bench.at("sysctl", path.replace("/", ",")))
-        mount.mount_setattr(descriptor, add=mount.SAFE | mount.MOUNT_ATTR_RDONLY, what=path)
-        mounts[shadow.key_of(path)] = descriptor
+        place = bench.at("sysctl", path.replace("/", ","))
+        mounts[shadow.key_of(path)] = mount.open_tree(place, add=mount.SAFE | mount.MOUNT_ATTR_RDONLY)
     return mounts
 
 
 def _open_root(bench: Bench, container: ContainerPlan) -> int:
     path = bench.places[container.root.path]
     if not container.root.overlay:
-        descriptor = mount.open_tree(path)
-        mount.mount_setattr(descriptor, add=mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_RDONLY, what=container.root.path)
-        return descriptor
+        return mount.open_tree(path, add=mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_RDONLY)
     return overlay_on(bench, path)

@@ -100,7 +100,7 @@ def write_payload(path: str, files: tuple[VolumeFile, ...], address: str) -> Non
 
 
 def open_volume(path: str, entry: Mount) -> int:
-    """An unattached mount of the volume at `path`, or of the part that is asked for.
+    """An unattached mount of the volume at `path`, or of the part that is asked for, with the attributes that are asked for.
 
     Links inside the volume are followed as long as they stay in it, and by the kernel (CVE-2017-1002101, CVE-2021-25741).
     Raises LaunchFailed when the part would lie outside, or cannot be made.
@@ -108,10 +108,10 @@ def open_volume(path: str, entry: Mount) -> int:
     root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if not entry.sub_path.strip("/"):
-            return mount.open_tree(path, recursive=True)
+            return mount.open_tree(path, recursive=True, add=mount.attributes(entry.options))
         part = _sub_path(root, entry)
         try:
-            return mount.open_tree("", dir_fd=part, recursive=True)
+            return mount.open_tree("", dir_fd=part, recursive=True, add=mount.attributes(entry.options))
         finally:
             os.close(part)
     finally:
