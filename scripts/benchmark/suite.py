@@ -65,10 +65,10 @@ def suite(ground: Ground, rounds: int) -> Measured:
     absent: dict[str, str] = {}
     for name, engine in (("podman run + exec", peers.podman), ("docker run + exec", peers.docker)):
         try:
-            words = json.dumps(peers.words_of(engine(ground)))
-            contestant = _suite(name, folder / "test_peer.py", TESTS_OF_PEERS, {"BENCH_WORDS": words})
-            contestant.once()
-            contestants.append(contestant)
+            words = peers.words_of(engine(ground))
+            for argv in words:
+                output(argv)
+            contestants.append(_suite(name, folder / "test_peer.py", TESTS_OF_PEERS, {"BENCH_WORDS": json.dumps(words)}))
         except CannotRun as error:
             absent[name] = str(error)
     return Measured("suite", "A test with a container of its own, in a suite", take_turns(contestants, rounds), absent)
