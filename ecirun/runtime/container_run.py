@@ -291,8 +291,9 @@ class ContainerRun:
         return self._workload if self._workload >= 0 else self.process.pidfd
 
     def kill(self) -> None:
-        """End it at once."""
+        """End it at once, and who waits to execute in it meanwhile."""
         self.signal(signal.SIGKILL)
+        self._drop_joiner()
 
     def execute(self, request: Message, descriptors: tuple[int, ...]) -> None:
         """Run a further program in it; `descriptors` are where its end is told, and its streams."""

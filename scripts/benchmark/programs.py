@@ -14,16 +14,22 @@ class CannotRun(Exception):
 
 
 def timed(argv: list[str]) -> float:
-    """The seconds from starting a program to its end. Its streams are empty. Raises CannotRun when it fails."""
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    streams = [(os.POSIX_SPAWN_DUP2, null, number) for number in range(3)]
+    """The seconds from starting a program to its end. Raises CannotRun when it fails.
+
+    Its streams are pipes, an empty one and one that nobody reads: runc gives them to the container's user, be it /dev/null.
+    """
+    empty, end = os.pipe()
+    os.close(end)
+    ignored, said = os.pipe()
+    streams = [(os.POSIX_SPAWN_DUP2, stream, number) for number, stream in enumerate((empty, said, said))]
     try:
         began = time.perf_counter()
         pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=streams)
         status = os.waitpid(pid, 0)[1]
         took = time.perf_counter() - began
     finally:
-        os.close(null)
+        for descriptor in (empty, ignored, said):
+            os.close(descriptor)
     if status:
         raise CannotRun(f"{argv[0]} ended with {os.waitstatus_to_exitcode(status)}")
     return took
@@ -34,7 +40,7 @@ def output(argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout
     try:
         done = subprocess.run(
             argv,
-            stdin=subprocess.DEVNULL,
+            input="",
             env=env,
             capture_output=True,
             text=True,
