@@ -1,7 +1,6 @@
 """Pod + policy + facts → PodPlan."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: see ecirun.spec.pod.
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,6 @@
 """One container's plan."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: see ecirun.spec.pod.
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,5 +1,6 @@
 """What a plan must know of images, of the kernel and of what the pod refers to, as data that somebody else looked up."""
 
+# Annotations are not postponed here: see ecirun.spec.pod.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple

@@ -1,7 +1,6 @@
 """What a check gets to see, and how it says what it found."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: see ecirun.spec.pod.
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 

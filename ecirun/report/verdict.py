@@ -1,7 +1,6 @@
 """What a pod's findings amount to."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: see ecirun.spec.pod.
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 

@@ -1,7 +1,6 @@
 """What is said about one value of a spec, by the API's own rules or by ECI's."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: see ecirun.spec.pod.
 from typing import Any, Literal, NamedTuple
 
 from ecirun.spec.rules import Rule

@@ -4,8 +4,7 @@ A rule says what is judged and why; the code that judges it lives in `spec` (the
 beside this file) or in `policy/checks` (ECI's rules, listed in the policy's own file). `ecirun explain` prints the record.
 """
 
-from __future__ import annotations
-
+# Annotations are not postponed here: see ecirun.spec.pod.
 from typing import Any, Literal, NamedTuple
 
 from ecirun.errors import PolicyUnreadable
