@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ecirun.errors import PolicyUnreadable
 from ecirun.policy.capabilities import NUMBERS
+from ecirun.spec.own_table import own_table
 from ecirun.spec.rules import Rule, rules_from_table
 
 DEFAULT = "eci-2024-02-26"
@@ -92,10 +93,7 @@ def _allowed(table: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _common_rules() -> dict[str, Any]:
-    import tomllib
-
-    with open(os.path.join(os.path.dirname(__file__), "rules.toml"), "rb") as stream:
-        return tomllib.load(stream)
+    return own_table(os.path.join(os.path.dirname(__file__), "rules.toml"))
 
 
 @cache
@@ -148,6 +146,14 @@ def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any
 
 
 def _parsed(name_or_file: str) -> dict[str, Any]:
+    if _is_ours(name_or_file):
+        path = os.path.join(DATA, f"{name_or_file}.toml")
+        if not os.path.exists(path):
+            raise PolicyUnreadable(
+                f'Can\'t find policy "{name_or_file}"',
+                hint="choose one of " + ", ".join(policy_names()) + ", or give a file: ./" + name_or_file,
+            )
+        return own_table(path)
     import tomllib
 
     text = _text(name_or_file)
@@ -158,26 +164,18 @@ def _parsed(name_or_file: str) -> dict[str, Any]:
         raise _wrong(name_or_file, f"it is not TOML: {error}", hint=hint) from None
 
 
-def _text(name_or_file: str) -> str:
-    path = name_or_file
-    if _is_ours(name_or_file):
-        path = os.path.join(DATA, f"{name_or_file}.toml")
-        if not os.path.exists(path):
-            raise PolicyUnreadable(
-                f'Can\'t find policy "{name_or_file}"',
-                hint="choose one of " + ", ".join(policy_names()) + ", or give a file: ./" + name_or_file,
-            )
+def _text(file: str) -> str:
     try:
-        with open(path, "rb") as stream:
+        with open(file, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise _wrong(name_or_file, "it is larger than 1 MiB", hint="give a policy file")
+            raise _wrong(file, "it is larger than 1 MiB", hint="give a policy file")
         return data.decode()
     except OSError as error:
         hint = "choose one of " + ", ".join(policy_names()) + ", or correct the path"
-        raise PolicyUnreadable(f"Can't read policy {name_or_file}: {error.strerror}", hint=hint) from None
+        raise PolicyUnreadable(f"Can't read policy {file}: {error.strerror}", hint=hint) from None
     except UnicodeDecodeError:
-        raise _wrong(name_or_file, "it is not text", hint="save it as UTF-8") from None
+        raise _wrong(file, "it is not text", hint="save it as UTF-8") from None
 
 
 def _policy(table: dict[str, Any], file: str) -> Policy:

@@ -16,6 +16,7 @@ from ecirun.spec.field_error import (
     unsupported_value,
 )
 from ecirun.spec.finding import Finding, Severity
+from ecirun.spec.own_table import own_table
 from ecirun.spec.rules import Rule, rules_from_table
 from ecirun.spec.source import Mark, parent
 
@@ -27,11 +28,7 @@ STRICTNESS: Mapping[Validate, Severity | None] = {"strict": "error", "warn": "wa
 def spec_rules() -> Mapping[str, Rule]:
     """The rules of the API itself by id, from rules.toml."""
     # Only a finding needs the rules, and most pods have none.
-    import tomllib
-
-    with open(os.path.join(os.path.dirname(__file__), "rules.toml"), "rb") as stream:
-        table = tomllib.load(stream)
-    return rules_from_table(table, "spec", "rules.toml")
+    return rules_from_table(own_table(os.path.join(os.path.dirname(__file__), "rules.toml")), "spec", "rules.toml")
 
 
 class Findings:

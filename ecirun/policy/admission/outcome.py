@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from ecirun.spec.finding import Finding, Severity
+from ecirun.spec.own_table import own_table
 from ecirun.spec.read import Reading
 from ecirun.spec.rules import Rule, rules_from_table
 
@@ -35,11 +36,7 @@ class Gate(Protocol):
 def admission_rules() -> Mapping[str, Rule]:
     """The rules of the stage by id, from rules.toml."""
     # Only a finding needs the rules, and most pods have none.
-    import tomllib
-
-    with open(os.path.join(os.path.dirname(__file__), "rules.toml"), "rb") as stream:
-        table = tomllib.load(stream)
-    return rules_from_table(table, "admission", "rules.toml")
+    return rules_from_table(own_table(os.path.join(os.path.dirname(__file__), "rules.toml")), "admission", "rules.toml")
 
 
 def finding(
