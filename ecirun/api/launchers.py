@@ -18,6 +18,7 @@ from ecirun.api.line import Line
 from ecirun.errors import LaunchFailed
 from ecirun.plan.model import Groundwork
 from ecirun.runtime.launching import Launcher, Sandbox
+from ecirun.runtime.privileges import check_host
 
 MOST_AHEAD = 3  # sandboxes that are asked for
 MOST_IDLE = 8  # sandboxes in all, of which those of many threads' pods are kept for their next ones
@@ -27,9 +28,11 @@ class SharedLauncher:
     """A launcher that several threads use."""
 
     def __init__(self, *, detached: bool) -> None:
+        """Raises HostUnsupported."""
         self.detached = detached
         self.outlived = False  # whether pods of it go on when this process has ended
         self._launcher = Launcher(shared=detached)
+        self.bounding = check_host()["CapBnd"]  # it is started with this process's rights, and keeps them
         self.fault = self._launcher.fault
         self._lock = forks.lock()
         self._worked = False

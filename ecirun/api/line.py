@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import select
 import threading
 import time
@@ -138,9 +139,14 @@ class Line:
         return message is not None
 
     def _message(self, timeout: float | None) -> Message | None:
+        if timeout is None:
+            message, descriptors = messages.receive(self._end)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return {} if message is None else message
         poll = select.poll()
         poll.register(self._end.fileno(), select.POLLIN)
-        poll.poll(None if timeout is None else timeout * 1000)
+        poll.poll(timeout * 1000)
         return messages.receive_now(self._end)
 
     def _take(self, message: Message) -> None:

@@ -70,10 +70,15 @@ def new_uid() -> str:
 
 def _host_dns() -> str:
     try:
-        with open("/etc/resolv.conf", encoding="utf-8", errors="replace") as file:
-            return file.read(65536)
+        descriptor = os.open("/etc/resolv.conf", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
+    try:
+        return os.read(descriptor, 65536).decode(errors="replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def sysctl_facts(pod: Pod, look: Probe | None) -> SysctlFacts | None:

@@ -79,7 +79,7 @@ def run(
                 look=look,
                 build=repeated.build,
             )
-            privileges.check_privileges(plan)
+            privileges.check_privileges(plan, shared.bounding)
             how = client.Options(detached=detach, keeps_joiners=True)
             sandbox, places = client.launch(reservation, plan, how, {}, repeated.common)
         running = RunningPod(

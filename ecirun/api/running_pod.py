@@ -78,7 +78,8 @@ class RunningPod:
         with self._lock:
             free, line.free = line.free, False
         (self._on_free if free else Line.close)(line)
-        record = None if self._detached else state.read(state.STATE, self.name)
+        # Who is free for another pod has nothing of this one any more.
+        record = None if self._detached or free else state.read(state.STATE, self.name)
         if record is not None and record.lost:
             launchers.clean_up_lost_pods()
 

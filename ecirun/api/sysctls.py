@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from ecirun.api.planning import Probe
+from ecirun.plan.sysctls import is_pods_own
 
 Seen = Mapping[str, tuple[str, str | None]]
 
@@ -25,7 +26,7 @@ _fresh: dict[str, str] = {}
 
 
 def remembered(look: Probe) -> Probe:
-    """A probe that asks `look` only for what is not known yet. A value of the host's is read each time."""
+    """A probe that asks `look` only for what is not known yet. A value of the host's is read each time that it matters."""
 
     def probe(paths: list[str]) -> Seen:
         from ecirun.linux.sysctl_probe import host_value
@@ -35,11 +36,15 @@ def remembered(look: Probe) -> Probe:
             seen = look(unknown)
             # What is absent may come with a kernel module.
             _fresh.update({path: fresh for path, (fresh, _host) in seen.items() if fresh != "absent"})
-            if len(unknown) == len(paths):
-                return seen
         else:
             seen = {}
-        return {path: seen.get(path) or (_fresh[path], host_value(path)) for path in paths}
+        found: dict[str, tuple[str, str | None]] = {}
+        for path in paths:
+            if is_pods_own(path, _fresh.get(path, "")) and "/lo/" not in path:  # which may stand for eth0
+                found[path] = _fresh[path], None
+            else:
+                found[path] = seen.get(path) or (_fresh[path], host_value(path))
+        return found
 
     return probe
 

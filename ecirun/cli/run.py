@@ -184,7 +184,7 @@ def _describe(plan: PodPlan) -> int:
 def _launch(reservation: Reservation, plan: PodPlan, given: Given, status: StatusFile, say: Callable[[str], None]) -> int:
     from ecirun.runtime import lost, places
 
-    privileges.check_privileges(plan)
+    privileges.check_privileges(plan, privileges.check_host()["CapBnd"])
     lost.clean_up_lost_pods(streams.warner(quiet=given["quiet"]))
     if plan.scratch:
         places.sweep_scratch(os.path.dirname(plan.scratch))

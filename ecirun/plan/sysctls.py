@@ -31,6 +31,11 @@ def namespaced(path: str) -> bool:
     return path.startswith(("net/", *IPC_PREFIXES)) or path == "kernel/sem"
 
 
+def is_pods_own(path: str, fresh: str) -> bool:
+    """Whether the key is the pod's own, given what fresh namespaces make of it: the host's value is of no interest then."""
+    return fresh == "writable" and namespaced(path)
+
+
 def plan_sysctls(
     pod: Pod, facts: SysctlFacts | None, *, mode: SysctlMode, network: NetworkMode
 ) -> tuple[tuple[Sysctl, ...], list[str]]:
@@ -66,7 +71,7 @@ def _scope(name: str, path: str, facts: SysctlFacts | None, mode: SysctlMode, ne
     if "/eth0/" in path and network != "bridge":
         # Every ECI pod has an eth0; whether this host has one too is of no interest.
         return _without_a_key_of_its_own(f"there is no eth0 with --network {network}", mode)
-    if fact.fresh == "writable" and namespaced(path):
+    if is_pods_own(path, fact.fresh):
         return "pod", "held by the pod's own namespaces"
     if not namespaced(path):
         reason = "this kernel has one value for the whole host"

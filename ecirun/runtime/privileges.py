@@ -39,9 +39,8 @@ def check_host() -> dict[str, int]:
     return masks
 
 
-def check_privileges(plan: PodPlan) -> None:
-    """Raises HostUnsupported when this process cannot launch the plan, naming what is missing."""
-    mask = check_host()["CapBnd"]
+def check_privileges(plan: PodPlan, mask: int) -> None:
+    """Raises HostUnsupported when a launcher with the bounding set `mask` cannot launch the plan, naming what is missing."""
     for container in plan.all_containers:
         lacks = int(container.capabilities.bounding.mask, 16) & ~mask
         if lacks:
