@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from ecirun.doctor.finding import Finding
 from ecirun.doctor.trial import attempt
 from ecirun.linux import cgroup, cgroup_room, mount, process
-from ecirun.plan.model import Limits
-from ecirun.plan.resources import MOST_PROCESSES
+from ecirun.plan.model import USUAL_LIMITS, Limits
 from ecirun.runtime import limits, makeshift
 
 GROUP = "ecirun-doctor"
-TRIED = {"cpu": Limits(cpu_quota=100_000), "memory": Limits(memory=1 << 30), "pids": Limits(pids=MOST_PROCESSES)}
+TRIED = {"cpu": Limits(cpu_quota=100_000), "memory": Limits(memory=1 << 30), "pids": Limits(pids=USUAL_LIMITS.pids)}
 
 
 def findings() -> Iterator[Finding]:

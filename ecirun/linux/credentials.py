@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import struct
 
 from ecirun.linux.libc import SYS_capset, libc, os_error, syscall
 from ecirun.linux.prctl import prctl
@@ -18,6 +19,7 @@ CAP_NET_ADMIN = 12
 CAP_SETPCAP = 8
 CAP_SYS_ADMIN = 21
 CAP_SYS_PTRACE = 19
+ALL = (1 << 64) - 1
 
 # include/uapi/linux/prctl.h
 PR_CAPBSET_DROP = 24
@@ -29,34 +31,19 @@ PR_SET_PDEATHSIG = 1
 libc.prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
 
 
-class _Header(ctypes.Structure):
-    """struct __user_cap_header_struct"""
-
-    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
-
-
-class _Data(ctypes.Structure):
-    """struct __user_cap_data_struct"""
-
-    _fields_ = [
-        ("effective", ctypes.c_uint32),
-        ("permitted", ctypes.c_uint32),
-        ("inheritable", ctypes.c_uint32),
-    ]
-
-
 def capset(mask: int) -> None:
     """Permitted and effective become `mask`; inheritable becomes empty, and with it ambient."""
-    header = _Header(LINUX_CAPABILITY_VERSION_3, 0)
     low, high = mask & 0xFFFFFFFF, mask >> 32
-    data = (_Data * 2)(_Data(low, low, 0), _Data(high, high, 0))
-    syscall(SYS_capset, ctypes.byref(header), ctypes.byref(data), what="capset")
+    # struct __user_cap_header_struct: version, pid; twice struct __user_cap_data_struct: effective, permitted, inheritable
+    header, data = struct.pack("Ii", LINUX_CAPABILITY_VERSION_3, 0), struct.pack("6I", low, low, 0, high, high, 0)
+    syscall(SYS_capset, header, data, what="capset")
 
 
-def drop_bounding_set(keep: int) -> None:
-    """Drop every capability that this kernel knows and the mask `keep` does not have from the bounding set."""
+def drop_bounding_set(keep: int, had: int = ALL) -> None:
+    """Drop every capability of `had` that this kernel knows and the mask `keep` does not have from the bounding set."""
+    drop = had & ~keep
     for number in range(64):
-        if keep >> number & 1:
+        if not drop >> number & 1:
             continue
         if libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0:
             if ctypes.get_errno() == errno.EINVAL:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import NoReturn
 
 from ecirun.linux.libc import SYS_clone3, SYS_close_range, SYS_keyctl, SYS_rt_sigaction, libc, os_error, syscall
 from ecirun.linux.prctl import prctl
@@ -22,7 +24,10 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWUTS = 0x04000000
 CLONE_PARENT = 0x00008000
+CLONE_PARENT_SETTID = 0x00100000
 CLONE_PIDFD = 0x00001000
+CLONE_VFORK = 0x00004000
+CLONE_VM = 0x00000100
 
 # include/uapi/linux/close_range.h
 CLOSE_RANGE_CLOEXEC = 4
@@ -41,8 +46,15 @@ _before_fork = ctypes.pythonapi.PyOS_BeforeFork
 _after_fork_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
 _after_fork_child = ctypes.pythonapi.PyOS_AfterFork_Child
 # PyDLL keeps the interpreter lock during the call: the child of a raw clone must not have to take it anew.
-_clone = ctypes.PyDLL(None, use_errno=True).syscall
+_locked = ctypes.PyDLL(None, use_errno=True)
+_clone = _locked.syscall
 _clone.restype = ctypes.c_long
+
+_Entry = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+# Where others that share this process's memory have their stacks, in bytes below the first frame of the main thread's: as deep
+# as it never gets itself, and far from its end.
+_CHILDS_STACK = 512 * 1024
+_KEEPERS_STACK = 1024 * 1024
 
 
 class _CloneArgs(ctypes.Structure):
@@ -84,6 +96,45 @@ def clone3(flags: int) -> tuple[int, int]:
     if pid < 0:
         raise os_error("clone3")
     return pid, pidfd.value
+
+
+def leave_memory(child: Callable[[int, int], NoReturn], flags: int = 0) -> NoReturn:
+    """Run `child` in a sibling of this process that takes over its memory, and that need not take it down before it executes.
+
+    For an interpreter that takes longer than all the rest of exec. It falls to a second sibling, the keeper, which does nothing
+    but wait to be killed, in which it gives way to everybody. `child` is told its own pid and the keeper's as this process sees
+    them. This process stands still until it is killed or the child is gone (vfork(2)). Only with one thread. Raises OSError.
+    """
+    pid, top = ctypes.c_int(0), _addresses()[0]
+    keeper = _clone_here(libc.pause, top - _KEEPERS_STACK, CLONE_PARENT)
+    os.sched_setscheduler(keeper, os.SCHED_IDLE, os.sched_param(0))
+    _children.append(lambda: child(pid.value, keeper))
+    try:
+        _clone_here(_entry, top - _CHILDS_STACK, flags | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID, pid)
+    except OSError:
+        os.kill(keeper, signal.SIGKILL)
+        raise
+    os._exit(0)  # what Python knows of itself is what the child left behind: good for no more than this
+
+
+_children: list[Callable[[], NoReturn]] = []
+
+
+def _begin(_argument: object) -> int:
+    _children.pop()()
+
+
+_entry = _Entry(_begin)  # made once: that takes a while
+
+
+def _clone_here(entry: object, stack: int, flags: int, pid: ctypes.c_int | None = None) -> int:
+    """clone(2) in the same memory."""
+    where = None if pid is None else ctypes.byref(pid)
+    how = ctypes.c_int(flags | CLONE_VM | signal.SIGCHLD)
+    number: int = _locked.clone(entry, ctypes.c_void_p(stack), how, None, where)
+    if number < 0:
+        raise os_error("clone")
+    return number
 
 
 def unshare(flags: int) -> None:
@@ -146,11 +197,14 @@ def default_signals() -> None:
 
 
 @cache
-def _arguments() -> tuple[int, int]:
-    """Where the arguments are; a fork has them in the same place."""
+def _addresses() -> tuple[int, int, int]:
+    """Where the main thread's stack begins, and where the arguments begin and end; a fork has them in the same places.
+
+    proc_pid_stat(5): startstack, arg_start and arg_end.
+    """
     with open("/proc/self/stat", "rb") as file:
         fields = file.read().rpartition(b")")[2].split()
-    return int(fields[45]), int(fields[46])
+    return int(fields[25]), int(fields[45]), int(fields[46])
 
 
 def set_title(title: str) -> None:
@@ -159,7 +213,7 @@ def set_title(title: str) -> None:
     The kernel shows what is between two addresses of this process's memory (proc_pid_stat(5), arg_start and arg_end).
     python-prctl's set_proctitle crashes with Python 3.11.
     """
-    start, end = _arguments()
+    _stack, start, end = _addresses()
     text = title.encode()[: end - start - 1]
     ctypes.memmove(start, text + bytes(end - start - len(text)), end - start)
     prctl(PR_SET_NAME, title.rpartition("/")[2][:15])

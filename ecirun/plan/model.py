@@ -171,6 +171,12 @@ class Limits(NamedTuple):
     pids: int | None = None
 
 
+NO_LIMITS = Limits()
+# Of a container that asks for nothing. Its processes are limited all the same: a fork bomb stays in the pod. They are enough
+# for what a test does.
+USUAL_LIMITS = Limits(cpu_shares=2, pids=4096)
+
+
 class Size(NamedTuple):
     """The instance that ECI would make for the pod: `cpu` in vCPU, `memory` in GiB, and what decided."""
 
@@ -209,14 +215,22 @@ class Probe(NamedTuple):
 KERNEL_SOURCES = ("", "shm", "mqueue", "cgroup")
 
 
+# Each capability that ECI grants to anybody, as a mask.
+USUAL_BOUNDING = "00000000a80e35fb"
+
+
 class Groundwork(NamedTuple):
-    """The part of a container that can be made before anything else of its plan is known: the kernel's own mounts."""
+    """The part of a container that can be made before anything else of its plan is known: the kernel's own mounts.
+
+    No container with this groundwork keeps a capability that is not in `bounding`.
+    """
 
     mounts: tuple[Mount, ...]
     devices: tuple[str, ...]
     masked_paths: tuple[str, ...]
     read_only_paths: tuple[str, ...]
     shared_processes: bool = False  # whether the containers of the pod see each other's processes
+    bounding: str = USUAL_BOUNDING
 
 
 class Identity(NamedTuple):
@@ -281,7 +295,9 @@ class ContainerPlan(NamedTuple):
     def groundwork(self) -> Groundwork:
         """What of this plan does not depend on the rest of it."""
         kernels = tuple(mount for mount in self.mounts if mount.source in KERNEL_SOURCES)
-        return Groundwork(kernels, self.devices, self.masked_paths, self.read_only_paths, self.shared_processes)
+        own = self.capabilities.bounding.mask
+        bounding = own if int(own, 16) & ~int(USUAL_BOUNDING, 16) else USUAL_BOUNDING
+        return Groundwork(kernels, self.devices, self.masked_paths, self.read_only_paths, self.shared_processes, bounding)
 
     def process(self) -> ProcessPlan:
         """What of this plan the container's processes carry out themselves."""

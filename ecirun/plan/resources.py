@@ -10,10 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from math import inf
 
-from ecirun.plan.model import Limits, Size
+from ecirun.plan.model import USUAL_LIMITS, Limits, Size
 from ecirun.spec.pod import Container, Pod
-
-MOST_PROCESSES = 4096  # a fork bomb stays in the pod; enough for what a test does
 
 DEFAULT_SIZE = (2.0, 4.0)
 # vCPU: GiB of memory that can be had with it, in every region.
@@ -39,9 +37,9 @@ def limits_of(container: Container) -> Limits:
     """What the container's control group allows."""
     cpu, memory = container.limits.get("cpu"), container.limits.get("memory")
     asked = container.requests.get("cpu")
-    shares = max(2, min(262144, asked.milli_value() * 1024 // 1000)) if asked else 2
+    shares = max(2, min(262144, asked.milli_value() * 1024 // 1000)) if asked else USUAL_LIMITS.cpu_shares
     quota = max(1000, cpu.milli_value() * 100) if cpu and cpu.milli_value() else None
-    return Limits(shares, quota, memory.value() if memory else None, MOST_PROCESSES)
+    return Limits(shares, quota, memory.value() if memory else None, USUAL_LIMITS.pids)
 
 
 def qos_class(pod: Pod) -> str:

@@ -126,17 +126,13 @@ def launch(
         "scratch": places.scratch >= 0,
     }
     flat = [descriptor for three in streams.values() for descriptor in three]
-    encoded = -1
     try:
-        encoded = messages.in_memory(encode(plan, common))
-        messages.send(sandbox.end, {"launch": message}, (encoded, *flat, *places.descriptors))
+        messages.send(sandbox.end, {"launch": message}, (*flat, *places.descriptors), encode(plan, common))
     except OSError:
         sandbox.end.close()
         places.remove_scratch()
         raise
     finally:
-        if encoded >= 0:
-            os.close(encoded)
         places.close()
     return sandbox, places
 

@@ -1,37 +1,42 @@
 """The process that becomes a container's PID 1.
 
     supervisor                                  container's process
-    1. has it forked with a PID namespace       2. joins the pod's namespaces, takes the stage steps
-    3. puts it into a control group
+    1. has a process forked, which leaves its memory to a new one with a PID namespace
+                                       ◀───     {"born": pid, …} + pidfd and a new socket
+    2. puts it into a control group             3. joins the pod's namespaces, takes the stage steps
                                        ◀───     {"staged": true} + its mount namespace
     {"process": …}                       ───▶   5. hears who it is to be, takes the steps that need no tree
     4. the pod's steps
     6. the steps of the container's tree, in that mount namespace
-    {"streams": …} + streams             ───▶   7. the container's steps
+    {"program": …} + streams             ───▶   7. the container's steps
+    {"go": true}                         ───▶      and when nothing is missing any more, the last of them
                                        ◀───     {"step": …} with -v
                                        ◀───     {"terminal": true} + descriptor with a terminal
                                        ◀───     {"error": …} and exit: a step failed, the program did not run
                                        ◀───     end of file: the socket closed on exec, the program runs
 
-Steps 1 to 3 may come long before the others. Nothing in the process may import, log or take a lock.
+Steps 1 to 3 may come long before the others. Nothing in the process may import, log or take a lock. Its memory is that of a
+keeper (see `process.leave_memory`), who ends when the program runs and whom nobody in the container can see.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+import signal
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from ecirun.errors import EcirunError
-from ecirun.linux import cgroup, process
+from ecirun.errors import EcirunError, LaunchFailed
+from ecirun.linux import cgroup, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, Command, Groundwork, ProcessPlan, from_plain, plain
 from ecirun.runtime import messages, stage_steps
+from ecirun.runtime.child import Child
 from ecirun.runtime.container_steps import Bench, steps_in_tree, steps_without_tree
 from ecirun.runtime.messages import Message
 from ecirun.runtime.steps import Fault, run_steps
 
 if TYPE_CHECKING:
-    from ecirun.runtime.zygote import Child, Zygote
+    from ecirun.runtime.zygote import Zygote
 
 STREAMS = 3
 
@@ -39,9 +44,21 @@ STREAMS = 3
 def start(
     zygote: Zygote, namespaces: tuple[int, ...], groundwork: Groundwork, group: cgroup.Group | None, fault: Fault
 ) -> Child:
-    """A new process that joins the namespaces, takes the stage steps and waits, not in its group yet. Raises OSError."""
+    """A new process that joins the namespaces, takes the stage steps and waits, not in its group yet.
+
+    Raises OSError or LaunchFailed.
+    """
     message = {"groundwork": plain(groundwork), "groups": dict(group.folders) if group else {}, "fault": fault}
-    return zygote.fork("container", message, namespaces, own_processes=not groundwork.shared_processes)
+    parent = zygote.fork("container", message, namespaces)
+    born, descriptors = messages.receive(parent.end)
+    signal.pidfd_send_signal(parent.pidfd, signal.SIGKILL)
+    parent.end.close()
+    parent.collect()
+    if born is None or "errno" in born:
+        why = os.strerror(born["errno"]) if born else "it was killed"
+        raise LaunchFailed(f"Can't start a process for a container: {why}", step="stage")
+    keeper = born["keeper"], os.pidfd_open(born["keeper"])
+    return Child(born["born"], descriptors[0], sockets.adopt(descriptors[1]), keeper)
 
 
 def introduce(end: Socket, container: ProcessPlan, *, verbose: bool, fault: Fault) -> None:
@@ -60,11 +77,16 @@ class Orders(NamedTuple):
     pause: int = -1  # a pidfd, where processes are shared
 
 
-def give_orders(end: Socket, orders: Orders) -> bool:
-    """Send the orders; False when the process is gone. The descriptors stay open here."""
+def give_orders(end: Socket, orders: Orders) -> None:
+    """Send the orders. The descriptors stay open here."""
     message = {"program": orders.program, "address": orders.address, "window": orders.window}
     pause = (orders.pause,) if orders.pause >= 0 else ()
-    return messages.send(end, message, (*orders.streams, orders.directory, *pause))
+    messages.send(end, message, (*orders.streams, orders.directory, *pause))
+
+
+def let_execute(end: Socket) -> bool:
+    """All that belongs to the container is there, and nothing else: its program may run. False when the process is gone."""
+    return messages.send(end, {"go": True})
 
 
 def error_message(error: Exception) -> Message:
@@ -81,24 +103,50 @@ def become_container(end: Socket, message: Message, namespaces: tuple[int, ...])
     try:
         # The streams are /dev/null.
         process.close_all_but((0, 1, 2, end.fileno(), *namespaces))
+        own_processes = not message["groundwork"]["shared_processes"]
+
+        def child(pid: int, keeper: int) -> NoReturn:
+            _live(_introduce_itself(end, pid, keeper), message, namespaces)
+
         try:
-            _set_the_stage(end, namespaces, message)
-            _perform(end)
-        except EcirunError as error:
-            messages.send(end, error_message(error))
+            process.leave_memory(child, process.CLONE_NEWPID if own_processes else 0)
+        except OSError as error:
+            messages.send(end, {"errno": error.errno})
     finally:
         os._exit(125)
 
 
-def _set_the_stage(end: Socket, namespaces: tuple[int, ...], message: Message) -> None:
+def _introduce_itself(birthplace: Socket, pid: int, keeper: int) -> Socket:
+    """Tell the supervisor who this is, and give it a socket that no other process has, so that its end tells something."""
+    own, theirs = sockets.pair()
+    pidfd = os.pidfd_open(os.getpid())
+    messages.send(birthplace, {"born": pid, "keeper": keeper}, (pidfd, theirs.fileno()))
+    os.close(pidfd)
+    theirs.close()
+    birthplace.close()
+    return own
+
+
+def _live(end: Socket, message: Message, namespaces: tuple[int, ...]) -> NoReturn:
+    try:
+        groundwork: Groundwork = from_plain(Groundwork, message["groundwork"])
+        _set_the_stage(end, namespaces, groundwork, message)
+        _perform(end, groundwork)
+    except EcirunError as error:
+        messages.send(end, error_message(error))
+    finally:
+        os._exit(125)
+
+
+def _set_the_stage(end: Socket, namespaces: tuple[int, ...], groundwork: Groundwork, message: Message) -> None:
     bench = stage_steps.Bench(namespaces)
-    steps = stage_steps.stage_steps(from_plain(Groundwork, message["groundwork"]), message["groups"])
+    steps = stage_steps.stage_steps(groundwork, message["groups"])
     run_steps(steps, bench, fault=Fault(*message["fault"]))
     messages.send(end, {"staged": True}, (bench.tree,))
     os.close(bench.tree)
 
 
-def _perform(end: Socket) -> None:
+def _perform(end: Socket, groundwork: Groundwork) -> None:
     """Hear of the container and become it. Raises EcirunError; otherwise it does not return."""
     told, _descriptors = messages.receive(end)
     if told is None:
@@ -110,7 +158,7 @@ def _perform(end: Socket) -> None:
 
     verbose, fault = say if told["verbose"] else None, Fault(*told["fault"])
     bench = Bench(end)
-    run_steps(steps_without_tree(container), bench, verbose, fault)
+    run_steps(steps_without_tree(container, groundwork), bench, verbose, fault)
     orders, descriptors = messages.receive(end)
     if orders is None:
         os._exit(0)

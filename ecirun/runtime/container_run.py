@@ -14,14 +14,15 @@ from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import cgroup, proc, sockets
 from ecirun.plan.model import ContainerPlan
 from ecirun.runtime import container_process, life, limits, messages, spawning
+from ecirun.runtime.child import Child
 from ecirun.runtime.container_process import Orders
 from ecirun.runtime.events import now
 from ecirun.runtime.logs import Capture
 from ecirun.runtime.loop import Timer
 from ecirun.runtime.messages import Message
-from ecirun.runtime.zygote import Child
 
 if TYPE_CHECKING:
+    from ecirun.runtime import tree_steps
     from ecirun.runtime.ending import Termination
     from ecirun.runtime.pod_run import PodRun
 
@@ -53,7 +54,7 @@ class ContainerRun:
         self.termination: Termination | None = None  # once it is being ended
         self.on_end: list[Callable[[], None]] = []  # whoever depends on this run of it, such as its probes
         self._tree = -1  # its mount namespace
-        self._has_orders = False
+        self._may_execute = False
         self._workload = -1  # a pidfd, where it is not the process itself that became the program
         self._how: Message | None = None
         self._capture: Capture | None = None
@@ -106,42 +107,46 @@ class ContainerRun:
         self.id = os.urandom(32).hex()
         self.waiting = ("ContainerCreating", "")
         self._error = None
-        self._has_orders = False
+        self._may_execute = False
         self.process, self.group = equipment.take_process(self.plan, self.group)
-        limits.apply(self.group, self.plan.limits, self.pod.warn)
         if self.group is not None:
             self._oom_kills = limits.oom_kills(self.group) if self.restarts else 0
         self.pod.loop.on_readable(self.process.end.fileno(), self._heard)
 
     def _staged(self, child: Child, tree: int) -> None:
-        """Its process is ready: make its tree, and tell it to go on there."""
+        """Its process is ready: make its tree, tell it to go on there, and at last that nothing is missing any more."""
         # The process shall not be kept from ending by having to take down its tree.
         self._tree = os.dup(tree)
         try:
-            directory, program = self.pod.equipment.make_tree(self.plan, tree)
-            try:
-                self._give_orders(child, directory, program)
-            finally:
-                os.close(directory)
+            with self.pod.equipment.tree_in_the_making(self.plan, tree, self._streams()) as made:
+                self._give_orders(child, made)
+            self.pod.equipment.limit(self.group, self.plan.limits, self.pod.warn)
+            self._may_execute = container_process.let_execute(child.end)
+            if self._capture:
+                self._capture.into(self.pod.equipment.new_log(self.name, again=self.restarts > 0))
         except (OSError, EcirunError) as error:
             self._error = container_process.error_message(error)
             child.end.shutdown(sockets.SHUT_WR)
 
-    def _give_orders(self, child: Child, directory: int, program: str) -> None:
+    def _streams(self) -> tuple[int, ...]:
+        """The client's, or pipes into its log."""
+        attached = self.pod.equipment.attached_streams(self.name)
+        if attached is not None:
+            return attached
+        self._capture = Capture(self.pod.loop)
+        return (self.pod.equipment.null, *self._capture.write_ends)
+
+    def _give_orders(self, child: Child, made: tree_steps.Bench) -> None:
         equipment = self.pod.equipment
-        streams = equipment.attached_streams(self.name)
-        if streams is None:
-            self._capture = equipment.new_capture(self.name, again=self.restarts > 0)
-            streams = (equipment.null, *self._capture.write_ends)
         orders = Orders(
-            streams=streams,
-            directory=directory,
-            program=program,
+            streams=tuple(made.streams),
+            directory=made.directory,
+            program=made.program,
             address=equipment.address,
             window=equipment.window,
             pause=equipment.pause,
         )
-        self._has_orders = container_process.give_orders(child.end, orders)
+        container_process.give_orders(child.end, orders)
         if self._capture:
             self._capture.handed_over()
 
@@ -162,7 +167,7 @@ class ContainerRun:
         else:
             self.pod.loop.on_readable(self.process.end.fileno(), None)
             self.process.end.close()
-            if not self._has_orders and not self._error:
+            if not self._may_execute and not self._error:
                 killed = LaunchFailed(f'Can\'t start container "{self.name}": its process was killed', step="stage")
                 self._error = container_process.error_message(killed)
             if self._error:
@@ -180,6 +185,14 @@ class ContainerRun:
         self._started_wall = now()
         self.pod.loop.on_readable(self.process.pidfd, self._exited)
         self.pod.container_runs(self)
+        self._needs_no_keeper()
+
+    def _needs_no_keeper(self) -> None:
+        """What was in its process's memory before, nobody needs any more."""
+        assert self.process is not None
+        if self.process.keeper is not None:
+            self.pod.take_keeper(self.process.keeper)
+            self.process = self.process._replace(keeper=None)
 
     def could_not_start(self, error: Message) -> None:
         """What `start` raised: whatever there is of it goes."""
@@ -195,6 +208,7 @@ class ContainerRun:
         error = self._error
         if self.process is not None:
             os.waitpid(self.process.pid, 0)
+            self._needs_no_keeper()
             self._let_go()
         self._started_wall = now()
         self.ended, self.waiting = self._terminated(128, None, "StartError", error["message"]), None

@@ -5,12 +5,10 @@ Nothing here may import, log or take a lock: only the container's own files are 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
 import signal
-import stat
 import struct
 import termios
 
@@ -18,7 +16,7 @@ from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
 from ecirun.linux import credentials, process, seccomp
 from ecirun.linux.devices import stateless_device
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import Command, Identity, ProcessPlan
+from ecirun.plan.model import Command, Groundwork, Identity, ProcessPlan
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.program import find_program
 from ecirun.runtime.steps import Step
@@ -33,14 +31,24 @@ class Bench:
 
     `supervisor` is the socket to it, `directory` the working directory and `program` the path of what is executed. `pause` is a
     pidfd of pause, and `terminal` the ruling end of a terminal that a step has opened, both only where processes are shared.
+    `all_is_there` says whether the supervisor has finished.
     """
 
     def __init__(self, supervisor: Socket) -> None:
         self.supervisor = supervisor
+        self.all_is_there = False
         self.directory = -1
         self.program = ""
         self.pause = -1
         self.terminal = -1
+
+    def wait_for_all(self) -> None:
+        """Until nothing of the tree is missing, and nothing is there that does not belong to it."""
+        if not self.all_is_there:
+            message, _descriptors = messages.receive(self.supervisor)
+            if message is None:
+                os._exit(0)
+            self.all_is_there = True
 
 
 class CgroupNamespace:
@@ -95,26 +103,6 @@ def open_terminal(uid: int, window: tuple[int, ...]) -> tuple[int, int]:
     return terminal, user_end
 
 
-class StandardStreams:
-    """Pipes become the workload's, so that it can open /dev/stdout; instead of the host's /dev/null it gets its own."""
-
-    name = "streams"
-
-    def __init__(self, uid: int) -> None:
-        self.uid = uid
-
-    def describe(self) -> str:
-        return "hand over the standard streams"
-
-    def run(self, bench: Bench) -> None:
-        for standard in (0, 1, 2):
-            use_own_device(standard)
-            if stat.S_ISFIFO(os.fstat(standard).st_mode):
-                # In a user namespace the pipe may belong to somebody who does not exist there; it can be written all the same.
-                with contextlib.suppress(PermissionError):
-                    os.fchown(standard, self.uid, -1)
-
-
 def use_own_device(stream: int) -> None:
     """Open the node of this root in place of the host's, whose owner and mode could be changed through the descriptor."""
     device = stateless_device(stream)
@@ -156,23 +144,28 @@ class CheckProgram:
 
     def run(self, bench: Bench) -> None:
         if not bench.program:
+            bench.wait_for_all()
             root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             bench.program = find_program(self.command.argv[0], self.command.env.get("PATH", ""), os.getcwd(), root)
 
 
 class LimitCapabilities:
-    """Nothing that is executed from here on can have more than the bounding set; this process keeps what it has."""
+    """Nothing that is executed from here on can have more than the bounding set; this process keeps what it has.
+
+    `had` is a mask that the set is within already.
+    """
 
     name = "bounding-set"
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, had: int = credentials.ALL) -> None:
         self.identity = identity
+        self.had = had
 
     def describe(self) -> str:
         return f"drop all but {self.identity.bounding} from the bounding set"
 
     def run(self, bench: object) -> None:
-        credentials.drop_bounding_set(int(self.identity.bounding, 16))
+        credentials.drop_bounding_set(int(self.identity.bounding, 16), self.had)
 
 
 class BecomeUser:
@@ -228,6 +221,18 @@ class JoinPause:
         os.close(bench.pause)
 
 
+class AwaitAll:
+    """The supervisor has things to finish meanwhile: the stage still lay on the root, limits were not written."""
+
+    name = "await-all"
+
+    def describe(self) -> str:
+        return "wait until the stage is gone and the limits are written"
+
+    def run(self, bench: Bench) -> None:
+        bench.wait_for_all()
+
+
 class SpawnAndWait:
     """Where processes are shared the last step starts the program, waits for it, and never returns."""
 
@@ -280,18 +285,17 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 
-def steps_without_tree(container: ProcessPlan) -> list[Step[Bench]]:
+def steps_without_tree(container: ProcessPlan, groundwork: Groundwork) -> list[Step[Bench]]:
     """What can be done while the supervisor makes the tree, in order."""
-    return [CgroupNamespace(), LimitCapabilities(container.identity)]
+    return [CgroupNamespace(), LimitCapabilities(container.identity, int(groundwork.bounding, 16))]
 
 
 def steps_in_tree(container: ProcessPlan, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
     """The other steps, in order."""
     command, uid = container.command, container.identity.uid
     shared = container.shared_processes
-    steps: list[Step[Bench]] = []
-    steps.append(OpenTerminal(uid, window, shared_processes=shared) if command.terminal else StandardStreams(uid))
+    steps: list[Step[Bench]] = [OpenTerminal(uid, window, shared_processes=shared)] if command.terminal else []
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), CheckProgram(command)]
     if shared:
-        return [*steps, JoinPause(), BecomeUser(container.identity), SpawnAndWait(command)]
-    return [*steps, BecomeUser(container.identity), Execute(command)]
+        return [*steps, JoinPause(), BecomeUser(container.identity), AwaitAll(), SpawnAndWait(command)]
+    return [*steps, BecomeUser(container.identity), AwaitAll(), Execute(command)]

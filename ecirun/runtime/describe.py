@@ -27,5 +27,5 @@ def all_steps(plan: PodPlan) -> Iterator[str]:
                 yield own.describe()
         for made in tree_steps(container, shadow.shadowed(plan.sysctls)):
             yield where + made.describe()
-        for later in (*steps_without_tree(container.process()), *steps_in_tree(container.process())):
+        for later in (*steps_without_tree(container.process(), container.groundwork()), *steps_in_tree(container.process())):
             yield where + later.describe()

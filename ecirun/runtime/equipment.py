@@ -7,15 +7,16 @@ import os
 from collections.abc import Callable
 
 from ecirun.linux import cgroup
-from ecirun.plan.model import POD_IP, ContainerPlan, Groundwork, PodPlan
-from ecirun.runtime import container_process, joiner, log_reader, pod_steps, shadow, tree_steps
-from ecirun.runtime.logs import Capture, LogFile
+from ecirun.plan.model import NO_LIMITS, POD_IP, ContainerPlan, Groundwork, Limits, PodPlan
+from ecirun.runtime import container_process, joiner, limits, log_reader, pod_steps, shadow, tree_steps
+from ecirun.runtime.child import Child
+from ecirun.runtime.logs import LogFile
 from ecirun.runtime.loop import Loop, Timer
 from ecirun.runtime.messages import Message
 from ecirun.runtime.request import Request
 from ecirun.runtime.sandbox_steps import Bench
 from ecirun.runtime.state import PodFolder
-from ecirun.runtime.zygote import Child, Zygote
+from ecirun.runtime.zygote import Zygote
 
 LONGEST_TERMINATION_MESSAGE = 4096
 ZYGOTE_STAYS = 3.0  # seconds
@@ -88,15 +89,15 @@ class Equipment:
         """A process that has joined the container, whose PID 1 the pidfd `container` refers to."""
         return joiner.start(self._zygote, container, plan.process())
 
-    def make_tree(self, plan: ContainerPlan, where: int) -> tuple[int, str]:
-        """Make the container's tree in the mount namespace `where`, find its working directory, to be closed, and its program.
-
-        Raises EcirunError or OSError.
-        """
+    def tree_in_the_making(
+        self, plan: ContainerPlan, where: int, streams: tuple[int, ...]
+    ) -> contextlib.AbstractContextManager[tree_steps.Bench]:
+        """Make the container's tree in the mount namespace `where`; see `tree_steps.tree_in_the_making`."""
         bench = self._sandbox.bench
         mounts = pod_steps.open_mounts(bench, plan, self.shadowed)
         steps = tree_steps.tree_steps(plan, self.shadowed)
-        return tree_steps.make_tree(steps, mounts, where, bench.tree, self._say, self.fault)
+        made = tree_steps.Bench(mounts, streams)
+        return tree_steps.tree_in_the_making(steps, made, where, bench.tree, self._say, self.fault)
 
     def attached_streams(self, name: str) -> tuple[int, ...] | None:
         """The client's streams for that container, or None when its output goes to its log."""
@@ -106,7 +107,7 @@ class Equipment:
         """The path of a container's log."""
         return f"{self.folder.path}/log/{name}.log"
 
-    def new_capture(self, name: str, *, again: bool) -> Capture:
+    def new_log(self, name: str, *, again: bool) -> LogFile:
         """The log of a container that starts; what it wrote when it ran before becomes the previous log."""
         log = self.log_of(name)
         previous = log.removesuffix(".log") + ".previous.log"
@@ -116,7 +117,15 @@ class Equipment:
                     os.unlink(previous + end)
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(log + end, previous + end)
-        return Capture(self._loop, LogFile(log, self.request.log_limit))
+            with contextlib.suppress(OSError):  # it ran before, even if it said nothing
+                os.makedirs(os.path.dirname(log), 0o700, exist_ok=True)
+                os.close(os.open(previous, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return LogFile(log, self.request.log_limit)
+
+    def limit(self, group: cgroup.Group | None, wanted: Limits, warn: Callable[[str], None]) -> None:
+        """Write a container's limits, but for those that its group has already. Raises LaunchFailed."""
+        bench = self._sandbox.bench
+        limits.apply(group, wanted, warn, bench.first_limits if group is bench.first_group else NO_LIMITS)
 
     def log_tail(self, name: str) -> bytes:
         """The last words of a container's output."""
@@ -153,5 +162,4 @@ class Equipment:
 def discard(process: Child) -> None:
     """A process that does not become a container after all."""
     process.end.close()
-    os.close(process.pidfd)
-    os.waitpid(process.pid, 0)
+    process.collect()

@@ -33,14 +33,15 @@ from ecirun.runtime.steps import run_steps
 from ecirun.runtime.tree_steps import open_directory
 
 if TYPE_CHECKING:
-    from ecirun.runtime.zygote import Child, Zygote
+    from ecirun.runtime.child import Child
+    from ecirun.runtime.zygote import Zygote
 
 NAMESPACES = POD_NAMESPACES | process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWCGROUP
 
 
 def start(zygote: Zygote, container: int, plan: ProcessPlan) -> Child:
     """A process that joins the container whose PID 1 the pidfd `container` refers to. Raises OSError."""
-    return zygote.fork("joiner", {"process": plain(plan)}, (container,), own_processes=False)
+    return zygote.fork("joiner", {"process": plain(plan)}, (container,))
 
 
 def become_joiner(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:

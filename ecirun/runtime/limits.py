@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ecirun.errors import LaunchFailed
 from ecirun.linux import cgroup
-from ecirun.plan.model import Limits
+from ecirun.plan.model import NO_LIMITS, USUAL_LIMITS, Limits
 from ecirun.runtime import makeshift
 
 PERIOD = 100_000  # microseconds
@@ -49,13 +49,29 @@ def weight(shares: int) -> int:
     return 1 + (max(2, min(262144, shares)) - 2) * 9999 // 262142
 
 
-def apply(group: cgroup.Group | None, limits: Limits, warn: Callable[[str], None]) -> None:
-    """Write the limits; one that the kernel refuses is a warning, once. Raises LaunchFailed where nothing could start."""
+def prepare(group: cgroup.Group) -> Limits:
+    """Write the usual limits into a new group before its container is known, and return what it has by that."""
+    try:
+        for controller, file, value in settings(group, USUAL_LIMITS):
+            cgroup.write(f"{group.folders[controller]}/{file}", value)
+    except OSError:
+        return NO_LIMITS  # `apply` will meet that too, and say it
+    return USUAL_LIMITS
+
+
+def apply(group: cgroup.Group | None, limits: Limits, warn: Callable[[str], None], has: Limits = NO_LIMITS) -> None:
+    """Write the limits that the group does not have yet; one that the kernel refuses is a warning, once.
+
+    Raises LaunchFailed where nothing could start.
+    """
     if lost := [kind for kind in asked(limits) if group is None or kind not in group.folders]:
         warn(makeshift.no_limits(lost).says)
     if group is None:
         return
+    already = settings(group, has)
     for controller, file, value in settings(group, limits):
+        if (controller, file, value) in already:
+            continue
         try:
             cgroup.write(f"{group.folders[controller]}/{file}", value)
         except FileNotFoundError:

@@ -22,16 +22,17 @@ MOST_TURNS = 64  # a pipe holds 1 MiB at most; who fills it faster than it is re
 
 
 class LogFile:
-    """The log of one container: `path`, and `path`.1 with what was before the last rotation. At most `limit` bytes in both."""
+    """The log of one container: `path`, and `path`.1 with what was before the last rotation. At most `limit` bytes in both.
+
+    Who never writes has no file.
+    """
 
     def __init__(self, path: str, limit: int) -> None:
         self.path = path
         self.limit = limit
         self.lost = 0
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(os.path.dirname(path), 0o700)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._size = os.fstat(self._descriptor).st_size
+        self._descriptor = -1
+        self._size = 0
 
     def write(self, entries: bytes) -> None:
         """Append whole entries. A full disk loses them, and the log says so when there is room again."""
@@ -46,6 +47,8 @@ class LogFile:
         if self._size and self._size + len(entries) > self.limit // 2:
             self._rotate()
         try:
+            if self._descriptor < 0:
+                self._open()
             if self.lost:
                 note = f"ecirun: {self.lost} bytes of output were lost: the disk was full\n"
                 entries = entry_prefix("stderr", "F") + note.encode() + entries
@@ -61,12 +64,19 @@ class LogFile:
 
     def close(self) -> None:
         """No more entries."""
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.dirname(self.path), 0o700)
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._descriptor).st_size
 
     def _rotate(self) -> None:
         os.replace(self.path, f"{self.path}.1")
-        os.close(self._descriptor)
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.close()
         self._size = 0
 
 
@@ -111,11 +121,11 @@ class Entries:
 
 
 class Capture:
-    """The pipes that a container writes into, read into its log."""
+    """The pipes that a container writes into, read into its log once that is known."""
 
-    def __init__(self, loop: Loop, log: LogFile) -> None:
+    def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self.log = log
+        self.log: LogFile | None = None
         self.open: dict[int, Entries] = {}
         self.write_ends: list[int] = []
         for stream in ("stdout", "stderr"):
@@ -123,7 +133,6 @@ class Capture:
             os.set_blocking(read_end, False)
             self.open[read_end] = Entries(stream)
             self.write_ends.append(write_end)
-            loop.on_readable(read_end, partial(self._read, read_end))
 
     def handed_over(self) -> None:
         """The container has the write ends now."""
@@ -131,13 +140,20 @@ class Capture:
             os.close(write_end)
         self.write_ends = []
 
+    def into(self, log: LogFile) -> None:
+        """Read what is written into this log from now on."""
+        self.log = log
+        for read_end in self.open:
+            self.loop.on_readable(read_end, partial(self._read, read_end))
+
     def finish(self) -> None:
         """The container has ended: read what it wrote, and do not wait for others that still hold its pipes."""
         self.handed_over()
         self.drain()
         for descriptor in list(self.open):
             self._close(descriptor)
-        self.log.close()
+        if self.log is not None:
+            self.log.close()
 
     def drain(self) -> None:
         """Read what has been written up to now."""
@@ -147,6 +163,8 @@ class Capture:
                     break
 
     def _read(self, descriptor: int) -> bool:
+        if self.log is None:
+            return False
         try:
             data = os.read(descriptor, CHUNK)
         except BlockingIOError:
@@ -163,5 +181,5 @@ class Capture:
             return
         self.loop.on_readable(descriptor, None)
         os.close(descriptor)
-        if last := entries.last():
+        if self.log is not None and (last := entries.last()):
             self.log.write(last)

@@ -1,6 +1,6 @@
 """Small JSON messages over sockets that keep their bounds, with descriptors beside them where needed.
 
-What is larger than a message can be travels as a file in memory: a plan always, anything else where it must.
+What is larger than a message can be travels as a file in memory.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Message = dict[str, Any]
 BESIDE = b'"beside"'
 
 
-def send(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> bool:
-    """Send one message; False when the reader is gone."""
+def send(end: Socket, message: Message, descriptors: tuple[int, ...] = (), text: bytes = b"") -> bool:
+    """Send one message, and behind it a `text` for `receive_with_text`; False when the reader is gone."""
     try:
-        _send(end, message, descriptors, now=False)
+        _send(end, message, descriptors, text, now=False)
     except (BrokenPipeError, ConnectionResetError):
         return False
     return True
@@ -31,16 +31,23 @@ def send(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> bo
 def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
     """Send one message to a reader that may not be interested: what it does not take now is dropped."""
     with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-        _send(end, message, descriptors, now=True)
+        _send(end, message, descriptors, b"", now=True)
 
 
 def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
     """The next message and its descriptors; None when the other end is closed."""
+    message, _text, descriptors = receive_with_text(end)
+    return message, descriptors
+
+
+def receive_with_text(end: Socket) -> tuple[Message | None, bytes, tuple[int, ...]]:
+    """The same, and the text that was sent behind the message."""
     try:
         data, descriptors = _receive(end, now=False)
     except ConnectionResetError:
-        return None, ()
-    return (json.loads(data) if data else None), descriptors
+        return None, b"", ()
+    line, _, text = data.partition(b"\n")  # which JSON has within strings only, and there as an escape
+    return (json.loads(line) if line else None), text, descriptors
 
 
 def receive_now(end: Socket) -> Message | None:
@@ -57,8 +64,8 @@ def receive_now(end: Socket) -> Message | None:
     return message
 
 
-def _send(end: Socket, message: Message, descriptors: tuple[int, ...], *, now: bool) -> None:
-    data = json.dumps(message).encode()
+def _send(end: Socket, message: Message, descriptors: tuple[int, ...], text: bytes, *, now: bool) -> None:
+    data = json.dumps(message).encode() + (b"\n" + text if text else b"")
     if len(data) <= sockets.LARGEST:
         return sockets.send(end, data, descriptors, now=now)
     memory = in_memory(data)

@@ -20,6 +20,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import actions, container_process, eviction, life, messages, probes, spawning
+from ecirun.runtime.child import end_keeper
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.ending import Termination
 from ecirun.runtime.equipment import Equipment
@@ -30,6 +31,7 @@ from ecirun.runtime.pod_status import PodStatus
 
 SAVE_DELAY = 0.01  # seconds
 JOINER_DELAY = 0.003  # seconds: a container that lives for a moment only is not executed in
+KEEPER_DELAY = 0.003  # seconds: and it shall not have to share its processor with its keeper's end
 
 
 class PodRun:
@@ -53,6 +55,7 @@ class PodRun:
         self._initialized = False
         self._interrupted = False
         self._children: dict[int, int] = {}
+        self._keepers: list[tuple[int, int]] = []
         self._warned: set[str] = set()
         self._save_timer: Timer | None = None
 
@@ -172,11 +175,9 @@ class PodRun:
     def container_ended(self, run: ContainerRun, ran_for: float) -> None:
         """Its program has ended."""
         assert run.ended is not None
-        code, number = run.ended["exit_code"], run.ended["signal"]
         if run.ended["reason"] == "OOMKilled" and run.plan.limits.memory is not None:
             self.note(run, f"out of memory: killed at its limit of {run.plan.limits.memory} bytes", reason="OOMKilled")
-        self.tell({"ended_container": run.name, "exited": code, "signal": number, "reason": run.ended["reason"]})
-        self._after_end(run, ran_for, waiting="CrashLoopBackOff", code=code)
+        self._after_end(run, ran_for, waiting="CrashLoopBackOff", code=run.ended["exit_code"])
 
     def _after_end(self, run: ContainerRun, ran_for: float, *, waiting: str, code: int) -> None:
         assert run.ended is not None
@@ -296,6 +297,16 @@ class PodRun:
         self._children[pid] = pidfd
         self.loop.on_readable(pidfd, gone)
 
+    def take_keeper(self, keeper: tuple[int, int]) -> None:
+        """End it when there is time."""
+        self._keepers.append(keeper)
+        self.loop.after(KEEPER_DELAY, self.end_keepers)
+
+    def end_keepers(self) -> None:
+        """End those that are left of containers' starts."""
+        while self._keepers:
+            end_keeper(self._keepers.pop())
+
     def collect(self) -> None:
         """End what children are left when the pod has ended."""
         for pid, pidfd in self._children.items():
@@ -308,7 +319,7 @@ class PodRun:
             if run.process is not None:
                 run.kill()
                 with contextlib.suppress(ChildProcessError):
-                    os.waitpid(run.process.pid, 0)
+                    run.process.collect()
         self.collect()
 
     def detach(self) -> None:

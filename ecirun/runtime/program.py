@@ -34,7 +34,7 @@ def find_program(argv0: str, path: str, cwd: str, root: int) -> str:
     refused: CommandNotExecutable | None = None
     for folder in path.split(":"):
         candidate = absolute(f"{folder}/{argv0}" if folder else argv0, cwd)
-        if not os.path.lexists(candidate):
+        if not _is_there(root, candidate):
             continue
         try:
             _check(candidate, candidate, root, cwd)
@@ -48,6 +48,15 @@ def find_program(argv0: str, path: str, cwd: str, root: int) -> str:
     if refused:
         raise refused
     raise CommandNotFound(f'Can\'t run "{argv0}": not found in PATH={path}', hint="check the command and the image")
+
+
+def _is_there(root: int, path: str) -> bool:
+    """Whether there is anything of that path, be it a link that leads nowhere."""
+    try:
+        os.close(open_in_root(root, path, os.O_PATH | os.O_NOFOLLOW))
+    except OSError as error:
+        return error.errno == errno.ELOOP  # it leads through /proc, which is said when it is checked
+    return True
 
 
 def absolute(path: str, cwd: str) -> str:

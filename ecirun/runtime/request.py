@@ -10,8 +10,8 @@ from ecirun.runtime.steps import Fault
 class Request:
     """The message beside a plan, with its descriptors told apart."""
 
-    def __init__(self, message: Message, descriptors: tuple[int, ...]) -> None:
-        self.plan_file = descriptors[0]
+    def __init__(self, message: Message, text: bytes, descriptors: tuple[int, ...]) -> None:
+        self.plan = text  # as `plan.model.encode` writes it
         self.detached: bool = message["detached"]
         self.verbose: bool = message["verbose"]
         self.window: tuple[int, ...] = tuple(message["window"])  # the size of the client's terminal
@@ -20,9 +20,8 @@ class Request:
         self.keeps_joiners: bool = message["keeps_joiners"]
         # Streams of the client's for containers whose output it shows; those of the others go to their logs.
         names: list[str] = message["streams"]
-        rest = descriptors[1:]
-        self.streams = {name: rest[index * STREAMS : (index + 1) * STREAMS] for index, name in enumerate(names)}
-        rest = rest[len(names) * STREAMS :]
+        self.streams = {name: descriptors[index * STREAMS : (index + 1) * STREAMS] for index, name in enumerate(names)}
+        rest = descriptors[len(names) * STREAMS :]
         # Folders of the host, open; before them the pod's scratch folder, which goes with the pod.
         self.scratch = rest[0] if message["scratch"] else -1
         self.places: list[str] = message["places"]

@@ -10,6 +10,8 @@ import os
 import stat
 
 from ecirun.linux import cgroup, loopback, mount, process
+from ecirun.plan.model import NO_LIMITS
+from ecirun.runtime import limits
 from ecirun.runtime.groups import Groups
 from ecirun.runtime.pause import Pause
 from ecirun.runtime.private_tree import BENCH, STATE_INSIDE, attach
@@ -33,6 +35,7 @@ class Bench:
         self.proc = -1  # a procfs that nothing else can see, for the pod's sysctls
         self.groups = groups
         self.first_group: cgroup.Group | None = None
+        self.first_limits = NO_LIMITS  # what that has
         self.address = ""  # of the pod on the bridge, once it has one
         self.places: dict[str, str] = {}  # where folders of the host that the client opened are on the bench
 
@@ -128,6 +131,8 @@ class ControlGroup:
 
     def run(self, bench: Bench) -> None:
         bench.first_group = bench.groups.new()
+        if bench.first_group is not None:
+            bench.first_limits = limits.prepare(bench.first_group)
 
 
 def sandbox_steps() -> list[Step[Bench]]:

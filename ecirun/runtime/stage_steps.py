@@ -212,6 +212,21 @@ class MaskPaths:
                 mount.bind(f"{TEMPLATES}/{'empty' if is_directory else 'null'}", STAGE + path)
 
 
+class NeverGranted:
+    """Most of the bounding set goes before the container is known: each capability is a system call."""
+
+    name = "never-granted"
+
+    def __init__(self, bounding: str) -> None:
+        self.bounding = bounding
+
+    def describe(self) -> str:
+        return f"drop what no such container has from the bounding set: all but {self.bounding}"
+
+    def run(self, bench: Bench) -> None:
+        credentials.drop_bounding_set(int(self.bounding, 16))
+
+
 class LeaveHost:
     """Make the stage the root, and let the host's tree go: from here on no path of the host can be named."""
 
@@ -221,7 +236,8 @@ class LeaveHost:
         return "leave the host's tree for the stage"
 
     def run(self, bench: Bench) -> None:
-        os.close(pivot(bench.root))
+        pivot(bench.root)
+        detach_old_root()
 
 
 def staged_mounts(mounts: Sequence[Mount]) -> list[Mount]:
@@ -245,17 +261,24 @@ def stage_steps(groundwork: Groundwork, groups: dict[str, str] = NO_GROUPS) -> l
     if any(entry.target == "/dev" for entry in first):
         steps.append(BindDevices(groundwork.devices))
     steps += [made(entry) for entry in staged if entry not in first]
-    return [*steps, ReadOnlyPaths(groundwork.read_only_paths), MaskPaths(groundwork.masked_paths), LeaveHost()]
+    steps += [ReadOnlyPaths(groundwork.read_only_paths), MaskPaths(groundwork.masked_paths)]
+    return [*steps, NeverGranted(groundwork.bounding), LeaveHost()]
 
 
-def pivot(root: int) -> int:
-    """Make the directory the root of this mount namespace and of all in it, close its descriptor, and open the root anew."""
+def pivot(root: int) -> None:
+    """Make the directory the root of this mount namespace and of all in it, and close its descriptor.
+
+    The old root lies on top of it then, where `/..` would find it, and is the working directory.
+    """
     os.fchdir(root)
     mount.pivot_root(".", ".")
+    os.close(root)
+
+
+def detach_old_root() -> None:
+    """Let what `pivot` left go. The kernel waits for all processors before it has done so."""
     mount.umount2(".", mount.MNT_DETACH)
     os.chdir("/")
-    os.close(root)
-    return os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def describe_mount(entry: Mount) -> str:

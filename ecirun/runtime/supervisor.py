@@ -145,16 +145,16 @@ class _Supervisor:
         except (OSError, EcirunError) as error:
             failed = error
         try:
-            message, descriptors = self._wait_for_launch(failed)
+            message, text, descriptors = self._wait_for_launch(failed)
         except OSError as error:  # such as one descriptor too many
-            failed, message, descriptors = error, {}, ()
+            failed, message, text, descriptors = error, {}, b"", ()
         last: Message | None = None
         if message is not None:
             try:
                 if failed:
                     raise failed
                 assert sandbox is not None
-                last = self._run_pod(Request(message, descriptors), sandbox)
+                last = self._run_pod(Request(message, text, descriptors), sandbox)
             except Exception as error:
                 # Whatever it is: the host gets back what it lent.
                 last = container_process.error_message(error)
@@ -162,14 +162,14 @@ class _Supervisor:
                     self.pod.abandon()
         return self._clean_up(sandbox, last)
 
-    def _wait_for_launch(self, failed: Exception | None) -> tuple[Message | None, tuple[int, ...]]:
-        """The request for a launch and its descriptors; None when the client is gone."""
+    def _wait_for_launch(self, failed: Exception | None) -> tuple[Message | None, bytes, tuple[int, ...]]:
+        """The request for a launch, the plan's text and the descriptors; None when the client is gone."""
         while True:
-            message, descriptors = messages.receive(self.client)
+            message, text, descriptors = messages.receive_with_text(self.client)
             if message is None:
-                return None, ()
+                return None, b"", ()
             if "launch" in message:
-                return message["launch"], descriptors
+                return message["launch"], text, descriptors
             if "probe" in message:
                 messages.send(self.client, {"seen": self._look(message["probe"])} if failed is None else {})
             for descriptor in descriptors:
@@ -198,9 +198,7 @@ class _Supervisor:
         return {path: (fresh[path], host[path]) for path in paths}
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
-        text = messages.read_memory(request.plan_file)
-        os.close(request.plan_file)
-        plan = decode(text)
+        plan = decode(request.plan)
         if sandbox.process is not None:
             first = plan.all_containers[0].process()
             container_process.introduce(sandbox.process.end, first, verbose=request.verbose, fault=request.fault)
@@ -231,7 +229,7 @@ class _Supervisor:
         self.loop.turn()
         # The first container's process is at work meanwhile.
         process.set_title(f"{TITLE} {plan.name}")
-        self._record_plan(folder, plan.recorded(text, self.bench.address))
+        self._record_plan(folder, plan.recorded(request.plan, self.bench.address))
         self._hear_from_now_on(pod)
         self.loop.run()
         pod.collect()
@@ -353,6 +351,8 @@ class _Supervisor:
         # The rest is of no interest to anybody, and nobody shall wait for it.
         if folder is not None and not self.keeps_folder(last):
             folder.remove()
+        if self.pod is not None:
+            self.pod.end_keepers()
         if sandbox is not None and sandbox.process is not None:
             discard(sandbox.process)
         self.bench.groups.remove()

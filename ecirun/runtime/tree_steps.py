@@ -1,23 +1,25 @@
 """The steps that make a container's tree, in the supervisor: root, kernel mounts, volumes and files.
 
-The supervisor takes them in the mount namespace of the container's process, whose root is the stage until the last of them. No
-program runs there yet. Paths of the image are walked by the kernel's rules for a foreign root (openat2(2)).
+The supervisor takes them in the mount namespace of the container's process, whose root is the stage until the last but one of
+them. No program runs there yet. Paths of the image are walked by the kernel's rules for a foreign root (openat2(2)).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ecirun.errors import CommandNotExecutable, CommandNotFound, LaunchFailed
 from ecirun.linux import mount, openat2, process
+from ecirun.linux.devices import stateless_device
 from ecirun.plan.model import Command, ContainerPlan, Mount, Root
 from ecirun.runtime.program import find_program
 from ecirun.runtime.shadow import ShowShadows
-from ecirun.runtime.stage_steps import TOPS, describe_mount, pivot, staged_mounts
+from ecirun.runtime.stage_steps import TOPS, describe_mount, detach_old_root, pivot, staged_mounts
 from ecirun.runtime.steps import Fault, Step, run_steps
 
 MOST_LINKS = 40  # MAXSYMLINKS of include/linux/namei.h
@@ -27,20 +29,23 @@ class Bench:
     """What the steps hand to each other.
 
     `root` is the directory that the mounts are made in: the stage, then the container's root. `mounts` are unattached mounts
-    by target. What is found in the tree is the working `directory` and the path of the `program`.
+    by target. What is found in the tree is the working `directory` and the path of the `program`. `streams` are the container's
+    standard streams, of which `own` are devices of its own tree.
     """
 
-    def __init__(self, mounts: dict[str, int]) -> None:
-        self.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    def __init__(self, mounts: dict[str, int], streams: tuple[int, ...]) -> None:
+        self.root = -1
         self.mounts = mounts
+        self.streams = list(streams)
+        self.own: list[int] = []
         self.directory = -1
         self.program = ""
 
     def close(self) -> None:
-        """Let go of all but what is found."""
-        os.close(self.root)
-        for descriptor in self.mounts.values():
-            os.close(descriptor)
+        """Let go of all."""
+        for descriptor in (self.root, self.directory, *self.own, *self.mounts.values()):
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 class AttachRoot:
@@ -128,16 +133,55 @@ class AttachMount:
             ) from None
 
 
+class StandardStreams:
+    """Pipes become the workload's, so that it can open /dev/stdout; instead of the host's /dev/null it gets its own.
+
+    The owner and mode of the host's could be changed through its descriptor.
+    """
+
+    name = "streams"
+
+    def __init__(self, uid: int) -> None:
+        self.uid = uid
+
+    def describe(self) -> str:
+        return "hand over the standard streams"
+
+    def run(self, bench: Bench) -> None:
+        for number, stream in enumerate(bench.streams):
+            if device := stateless_device(stream):
+                mode = fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE
+                bench.streams[number] = openat2.open_in_root(bench.root, f"/dev/{device}", mode)
+                bench.own.append(bench.streams[number])
+            elif stat.S_ISFIFO(os.fstat(stream).st_mode):
+                # In a user namespace the pipe may belong to somebody who does not exist there; it can be written all the same.
+                with contextlib.suppress(PermissionError):
+                    os.fchown(stream, self.uid, -1)
+
+
 class PivotRoot:
-    """The container's tree is all there is from here on."""
+    """The container's tree is its process's root from here on."""
 
     name = "pivot-root"
 
     def describe(self) -> str:
-        return "pivot into the root and detach the stage"
+        return "pivot into the root"
 
     def run(self, bench: Bench) -> None:
-        bench.root = pivot(bench.root)
+        root, bench.root = bench.root, -1
+        pivot(root)
+
+
+class DetachStage:
+    """And nothing else is there."""
+
+    name = "detach-stage"
+
+    def describe(self) -> str:
+        return "detach the stage"
+
+    def run(self, bench: Bench) -> None:
+        detach_old_root()
 
 
 class RootReadOnly:
@@ -223,24 +267,30 @@ def tree_steps(container: ContainerPlan, shadowed: tuple[str, ...]) -> list[Step
     steps += [AttachMount(entry) for entry in later_mounts(container)]
     if shadowed:
         steps.append(ShowShadows(shadowed))
-    steps.append(PivotRoot())
     if container.root.read_only:
         steps.append(RootReadOnly())
-    return [*steps, FindDirectory(container.command.cwd), FindProgram(container.command)]
+    steps += [FindDirectory(container.command.cwd), FindProgram(container.command)]
+    if not container.command.terminal:
+        steps.append(StandardStreams(container.user.uid))
+    return [*steps, PivotRoot(), DetachStage()]
 
 
-def make_tree(
-    steps: list[Step[Bench]], mounts: dict[str, int], where: int, back: int, say: Callable[[str], None] | None, fault: Fault
-) -> tuple[int, str]:
-    """Take the steps in the mount namespace `where`, and come back to `back`; returns the directory and the program that they
-    found. Raises EcirunError or OSError.
+@contextlib.contextmanager
+def tree_in_the_making(
+    steps: list[Step[Bench]], bench: Bench, where: int, back: int, say: Callable[[str], None] | None, fault: Fault
+) -> Iterator[Bench]:
+    """Take the steps in the mount namespace `where`, and come back to `back`.
+
+    Before the last step, which takes a while, `with` gives the bench with what the others have found: somebody may make use of
+    that meanwhile. Raises EcirunError or OSError.
     """
     process.setns(where, process.CLONE_NEWNS)
     try:
-        bench = Bench(mounts)
+        bench.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            run_steps(steps, bench, say, fault)
-            return bench.directory, bench.program
+            run_steps(steps[:-1], bench, say, fault)
+            yield bench
+            run_steps(steps[-1:], bench, say, fault)
         finally:
             bench.close()
     finally:

@@ -4,6 +4,8 @@
     {"become": …} + socket, descriptors  ───▶   1. forks a child of the supervisor's (CLONE_PARENT)
     {"pid": …} + pidfd                   ◀───   2. forgets about it
 
+A child has no PID namespace of its own; what is to be a container's PID 1 is made by the child.
+
 A fork makes the kernel copy, page by page, whatever the forking process writes to afterwards. The supervisor has work to do
 while somebody waits; the zygote has not.
 """
@@ -13,22 +15,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecirun.linux import cgroup, credentials, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.runtime import container_process, joiner, messages
+from ecirun.runtime.child import Child
 from ecirun.runtime.messages import Message
 
 BECOME = {"container": container_process.become_container, "joiner": joiner.become_joiner}
-
-
-class Child(NamedTuple):
-    """A process that waits for orders, as its supervisor holds it."""
-
-    pid: int
-    pidfd: int
-    end: Socket
 
 
 class Zygote:
@@ -61,12 +56,10 @@ class Zygote:
             self._pid = 0
             self.has_rested = True
 
-    def fork(
-        self, become: Literal["container", "joiner"], message: Message, descriptors: tuple[int, ...], *, own_processes: bool
-    ) -> Child:
-        """A new child of this process, PID 1 of a PID namespace if it has its own processes. Raises OSError."""
+    def fork(self, become: Literal["container", "joiner"], message: Message, descriptors: tuple[int, ...]) -> Child:
+        """A new child of this process. Raises OSError."""
         ours, theirs = sockets.pair()
-        request = {"become": become, "own_processes": own_processes, **message}
+        request = {"become": become, **message}
         try:
             answer, received = self._ask(request, (theirs.fileno(), *descriptors))
         finally:
@@ -103,9 +96,8 @@ def _serve(end: Socket) -> None:
 
 
 def _fork(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
-    flags = process.CLONE_NEWPID if message["own_processes"] else 0
     try:
-        pid, pidfd = process.clone3(process.CLONE_PARENT | flags)
+        pid, pidfd = process.clone3(process.CLONE_PARENT)
     except OSError as error:
         messages.send(end, {"errno": error.errno})
     else:

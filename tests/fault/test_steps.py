@@ -64,7 +64,7 @@ def steps_of(plan: PodPlan) -> list[str]:
         *stage_steps(container.groundwork()),
         *pod_steps(plan),
         *tree_steps(container, shadowed(plan.sysctls)),
-        *steps_without_tree(container.process()),
+        *steps_without_tree(container.process(), container.groundwork()),
         *steps_in_tree(container.process()),
     ]
     return list(dict.fromkeys(step.name for step in steps))

@@ -1,0 +1,36 @@
+"""A child of a supervisor's that waits for orders."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import NamedTuple
+
+from ecirun.linux.sockets import Socket
+
+
+class Child(NamedTuple):
+    """A process that waits for orders, as its supervisor holds it.
+
+    `keeper` is the pid and a pidfd of the process that keeps its memory until it has executed, if there is one.
+    """
+
+    pid: int
+    pidfd: int
+    end: Socket
+    keeper: tuple[int, int] | None = None
+
+    def collect(self) -> None:
+        """Wait for its end, and let nothing of it be left."""
+        os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        if self.keeper is not None:
+            end_keeper(self.keeper)
+
+
+def end_keeper(keeper: tuple[int, int]) -> None:
+    """Kill it and wait for that: the memory of an interpreter is taken down, which is slow."""
+    pid, pidfd = keeper
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(pidfd)
