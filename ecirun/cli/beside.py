@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from ecirun.cli import streams
 from ecirun.errors import PodRefused, UsageError
-from ecirun.report.text import finding_text
 from ecirun.spec.yaml_tree import MapNode
 
 
@@ -20,6 +19,7 @@ class Beside:
 
     def learn(self, node: MapNode) -> None:
         """Take note of an object that holds no pod, if pods refer to its kind."""
+        from ecirun.report.text import finding_text
         from ecirun.spec.companion import read_companion
 
         companion = read_companion(node)

@@ -10,7 +10,6 @@ from ecirun.cli import streams
 from ecirun.cli.sources import STDIN, open_spec
 from ecirun.errors import PodRefused, UsageError
 from ecirun.policy.load import Policy
-from ecirun.report.text import finding_text, refusal_text
 from ecirun.report.verdict import Verdict
 from ecirun.spec import Reading, stream_pods
 from ecirun.spec.pod import Pod
@@ -66,6 +65,10 @@ def _learn_namespace(node: MapNode, bench: Bench) -> None:
 
 def say_findings(verdict: Verdict, *, quiet: bool) -> None:
     """The findings on stderr; with `quiet` the errors only."""
+    if not verdict.findings and not verdict.refusal:
+        return  # as of most pods, for which nobody need know how to write them
+    from ecirun.report.text import finding_text, refusal_text
+
     for finding in verdict.findings:
         if finding.severity == "error" or not quiet:
             streams.err(finding_text(finding))

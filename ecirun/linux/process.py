@@ -52,9 +52,9 @@ _clone.restype = ctypes.c_long
 
 _Entry = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 # Where others that share this process's memory have their stacks, in bytes below the first frame of the main thread's: as deep
-# as it never gets itself, and far from its end.
-_CHILDS_STACK = 512 * 1024
-_KEEPERS_STACK = 1024 * 1024
+# as it never gets itself. The keeper needs no more than what is between the two.
+_KEEPERS_STACK = 240 * 1024
+_CHILDS_STACK = 256 * 1024
 
 
 class _CloneArgs(ctypes.Structure):

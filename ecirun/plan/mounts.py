@@ -20,7 +20,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 NODES = tuple(f"/dev/{name}" for name in DEVICES)
 SAFE = ("nosuid", "nodev", "noexec")
 
-_REFERENCE = re.compile(r"\$\(([^)]*)\)")
+_REFERENCE = r"\$\(([^)]*)\)"
 
 KERNEL_SYS = Mount("/sys", "sysfs", ("ro", *SAFE))
 KERNEL_MOUNTS = (
@@ -99,7 +99,7 @@ def _sub_path(container: Container, entry: VolumeMount, env: Mapping[str, str]) 
     """The part of the volume that is mounted (Kubernetes pkg/kubelet/kubelet_pods.go, makeMounts)."""
     if not entry.sub_path_expr:
         return entry.sub_path
-    unknown = [name for name in _REFERENCE.findall(entry.sub_path_expr.replace("$$", "")) if not env.get(name)]
+    unknown = [name for name in re.findall(_REFERENCE, entry.sub_path_expr.replace("$$", "")) if not env.get(name)]
     path = expand(entry.sub_path_expr, env)
     problem = f'missing value for "{unknown[0]}"' if unknown else ""
     if path.startswith("/"):

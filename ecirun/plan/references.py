@@ -20,7 +20,7 @@ from ecirun.spec.pod import Container, Pod
 NODE = "virtual-kubelet"
 BEFORE_KIND = {"ConfigMap": "configmap", "Secret": "secret"}
 
-_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL)
+_SUBSCRIPT = r"(?s)metadata\.(labels|annotations)\['(.*)'\]"
 
 
 class Surroundings:
@@ -70,7 +70,7 @@ class Surroundings:
     def field(self, path: str) -> str:
         """The value of a fieldRef."""
         pod = self.pod
-        if match := _SUBSCRIPT.fullmatch(path):
+        if match := re.fullmatch(_SUBSCRIPT, path):
             return (pod.labels if match[1] == "labels" else pod.annotations).get(match[2], "")
         known = {
             "metadata.name": pod.name,

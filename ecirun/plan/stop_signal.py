@@ -13,7 +13,7 @@ NAMES = (
     *"ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP".split(),
     *"TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ".split(),
 )
-REALTIME = re.compile(r"RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?")
+REALTIME = r"RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?"
 
 
 def stop_signal_of(container: Container, image: ImageFacts) -> str:
@@ -34,4 +34,4 @@ def parse(text: str) -> str:
     if re.fullmatch("[0-9]{1,3}", text, re.ASCII):
         return text if 1 <= int(text) <= LAST else ""
     name = text.upper().removeprefix("SIG")
-    return f"SIG{name}" if name in NAMES or REALTIME.fullmatch(name) else ""
+    return f"SIG{name}" if name in NAMES or re.fullmatch(REALTIME, name) else ""
