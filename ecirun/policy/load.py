@@ -99,7 +99,7 @@ def _common_rules() -> dict[str, Any]:
 @cache
 def policy_names() -> tuple[str, ...]:
     """The names of the policies that ecirun brings."""
-    return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(DATA)))
+    return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(DATA) if name.endswith(".toml")))
 
 
 def load_policy(name_or_file: str = DEFAULT) -> Policy:

@@ -31,7 +31,7 @@ from ecirun.runtime.pod_status import PodStatus
 
 SAVE_DELAY = 0.01  # seconds
 JOINER_DELAY = 0.003  # seconds: a container that lives for a moment only is not executed in
-KEEPER_DELAY = 0.003  # seconds: and it shall not have to share its processor with its keeper's end
+KEEPER_DELAY = 0.1  # seconds: and what is wanted of one that has just begun shall not wait for its keeper's end
 
 
 class PodRun:
