@@ -197,10 +197,25 @@ def enable(folder: str, controllers: Iterable[str]) -> None:
         write(f"{folder}/cgroup.subtree_control", text)
 
 
-def add(group: Group, pid: int) -> None:
-    """Move a process into the group."""
+def enter(group: Group) -> None:
+    """Move this process, which has one thread, into the group's folders of version 1 hierarchies.
+
+    For what a whole process of somebody else's is moved, the kernel first waits until no processor forks: some 10 ms.
+    """
     for place in group.places:
-        write(f"{place}/cgroup.procs", str(pid))
+        if place != group.folders.get("2"):
+            write(f"{place}/tasks", "0")
+
+
+def add(group: Group, pid: int) -> None:
+    """Move a process into the group's folder of the version 2 hierarchy, where it could not have been born there."""
+    if "2" in group.folders:
+        write(f"{group.folders['2']}/cgroup.procs", str(pid))
+
+
+def birthplace(group: Group | None) -> int:
+    """A descriptor of the group's folder of the version 2 hierarchy, for `process.clone3`; -1 where there is none."""
+    return os.open(group.folders["2"], os.O_PATH | os.O_CLOEXEC) if group is not None and "2" in group.folders else -1
 
 
 def write(path: str, value: str) -> None:

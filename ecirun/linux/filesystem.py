@@ -12,11 +12,13 @@ PROC_SUPER_MAGIC = 0x9FA0
 
 libc.fstatfs.argtypes = [ctypes.c_int, ctypes.c_void_p]
 
+# struct statfs begins with f_type, a long, and is 120 bytes at most. A type that nobody holds is made anew each time.
+_Statfs = ctypes.c_long * 32
+
 
 def filesystem_type(descriptor: int) -> int:
     """The magic number (f_type) of the file system."""
-    # struct statfs begins with f_type, a long, and is 120 bytes at most.
-    buffer = (ctypes.c_long * 32)()
+    buffer = _Statfs()
     if libc.fstatfs(descriptor, ctypes.byref(buffer)) < 0:
         raise os_error()
     return int(buffer[0])

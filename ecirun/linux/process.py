@@ -78,15 +78,19 @@ class _CloneArgs(ctypes.Structure):
     ]
 
 
-def clone3(flags: int) -> tuple[int, int]:
+def clone3(flags: int, group: int = -1) -> tuple[int, int]:
     """(pid, pidfd) in the parent, (0, -1) in the child. Only for a process with one thread: others' locks stay locked.
 
-    With CLONE_PARENT the new process is not a child but a sibling. Raises OSError.
+    With CLONE_PARENT the new process is not a child but a sibling. `group` is a descriptor of a version 2 control group that it
+    is born in. Raises OSError.
     """
     pidfd = ctypes.c_int(-1)
     # A sibling ends with the same signal as this process.
     exit_signal = 0 if flags & CLONE_PARENT else signal.SIGCHLD
     arguments = _CloneArgs(flags=flags | CLONE_PIDFD, pidfd=ctypes.addressof(pidfd), exit_signal=exit_signal)
+    if group >= 0:
+        arguments.flags |= CLONE_INTO_CGROUP
+        arguments.cgroup = group
     _before_fork()
     pid: int = _clone(ctypes.c_long(SYS_clone3), ctypes.byref(arguments), ctypes.c_size_t(ctypes.sizeof(arguments)))
     if pid == 0:
@@ -107,9 +111,9 @@ def leave_memory(child: Callable[[int, int], NoReturn], flags: int = 0) -> NoRet
     """
     pid, top = ctypes.c_int(0), _addresses()[0]
     keeper = _clone_here(libc.pause, top - _KEEPERS_STACK, CLONE_PARENT)
-    os.sched_setscheduler(keeper, os.SCHED_IDLE, os.sched_param(0))
     _children.append(lambda: child(pid.value, keeper))
     try:
+        os.sched_setscheduler(keeper, os.SCHED_IDLE, os.sched_param(0))
         _clone_here(_entry, top - _CHILDS_STACK, flags | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID, pid)
     except OSError:
         os.kill(keeper, signal.SIGKILL)

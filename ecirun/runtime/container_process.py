@@ -16,7 +16,7 @@
                                        ◀───     end of file: the socket closed on exec, the program runs
 
 Steps 1 to 3 may come long before the others. Nothing in the process may import, log or take a lock. Its memory is that of a
-keeper (see `process.leave_memory`), who ends when the program runs and whom nobody in the container can see.
+keeper (see `process.leave_memory`), whom nobody in the container can see, and who is ended soon after the program runs.
 """
 
 from __future__ import annotations

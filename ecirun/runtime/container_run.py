@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -347,10 +346,7 @@ class ContainerRun:
 
     def new_joiner(self) -> Child:
         """A process that has joined this container."""
-        new = self.pod.equipment.new_joiner(self.plan, self.target)
-        if self.group is not None:
-            with contextlib.suppress(OSError):
-                cgroup.add(self.group, new.pid)
+        new = self.pod.equipment.new_joiner(self.plan, self.target, self.group)
         self.pod.reap(new.pid, new.pidfd)
         return new
 

@@ -85,9 +85,9 @@ class Equipment:
         container_process.introduce(new.end, plan.process(), verbose=self.verbose, fault=self.fault)
         return new, group
 
-    def new_joiner(self, plan: ContainerPlan, container: int) -> Child:
-        """A process that has joined the container, whose PID 1 the pidfd `container` refers to."""
-        return joiner.start(self._zygote, container, plan.process())
+    def new_joiner(self, plan: ContainerPlan, container: int, group: cgroup.Group | None) -> Child:
+        """A process that has joined the container, whose PID 1 the pidfd `container` refers to, in its group."""
+        return joiner.start(self._zygote, container, plan.process(), group)
 
     def tree_in_the_making(
         self, plan: ContainerPlan, where: int, streams: tuple[int, ...]

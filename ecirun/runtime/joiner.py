@@ -1,8 +1,9 @@
 """Executing a further program in a running container.
 
     supervisor                                  joiner (outside of the container's PID namespace)
-    1. has it forked                            2. joins the container's namespaces
-    3. into the container's control group       4. gives up what the container does not have
+    1. has it forked                            2. enters the container's control group
+                                                3. joins the container's namespaces
+                                                4. gives up what the container does not have
     {"argv": …} + status, streams        ───▶   5. finds the program, spawns it into the PID namespace
                                                 6. {"started"} and at last {"exited": …} to `status`
                                                    {"signal": n} from `status`, or its end, which means kill
@@ -15,12 +16,13 @@ taken ahead or were taken for an earlier exec, so that an exec costs one spawn.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING, Any
 
 from ecirun.errors import EcirunError, LaunchFailed
-from ecirun.linux import credentials, process, sockets
+from ecirun.linux import cgroup, credentials, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import ProcessPlan, from_plain, plain
 from ecirun.runtime import messages, spawning
@@ -39,9 +41,10 @@ if TYPE_CHECKING:
 NAMESPACES = POD_NAMESPACES | process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWCGROUP
 
 
-def start(zygote: Zygote, container: int, plan: ProcessPlan) -> Child:
-    """A process that joins the container whose PID 1 the pidfd `container` refers to. Raises OSError."""
-    return zygote.fork("joiner", {"process": plain(plan)}, (container,))
+def start(zygote: Zygote, container: int, plan: ProcessPlan, group: cgroup.Group | None) -> Child:
+    """A process that joins the container whose PID 1 the pidfd `container` refers to, in its `group`. Raises OSError."""
+    groups = dict(group.folders) if group is not None else {}
+    return zygote.fork("joiner", {"process": plain(plan), "groups": groups, "born_in": groups.get("2", "")}, (container,))
 
 
 def become_joiner(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
@@ -49,6 +52,8 @@ def become_joiner(end: Socket, message: Message, descriptors: tuple[int, ...]) -
     try:
         (container,) = descriptors
         plan: ProcessPlan = from_plain(ProcessPlan, message["process"])
+        with contextlib.suppress(OSError):
+            cgroup.enter(cgroup.Group(message["groups"]))
         credentials.set_parent_death_signal(signal.SIGKILL)
         credentials.set_dumpable(False)
         process.close_all_but((0, 1, 2, end.fileno(), container))

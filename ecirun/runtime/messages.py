@@ -31,7 +31,7 @@ def send(end: Socket, message: Message, descriptors: tuple[int, ...] = (), text:
 def offer(end: Socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
     """Send one message to a reader that may not be interested: what it does not take now is dropped."""
     with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-        _send(end, message, descriptors, b"", now=True)
+        _send(end, message, descriptors, now=True)
 
 
 def receive(end: Socket) -> tuple[Message | None, tuple[int, ...]]:
@@ -64,7 +64,7 @@ def receive_now(end: Socket) -> Message | None:
     return message
 
 
-def _send(end: Socket, message: Message, descriptors: tuple[int, ...], text: bytes, *, now: bool) -> None:
+def _send(end: Socket, message: Message, descriptors: tuple[int, ...], text: bytes = b"", *, now: bool) -> None:
     data = json.dumps(message).encode() + (b"\n" + text if text else b"")
     if len(data) <= sockets.LARGEST:
         return sockets.send(end, data, descriptors, now=now)

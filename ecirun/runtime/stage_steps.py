@@ -12,7 +12,7 @@ import signal
 import stat
 from collections.abc import Sequence
 
-from ecirun.linux import credentials, mount, proc, process
+from ecirun.linux import cgroup, credentials, mount, proc, process
 from ecirun.plan.model import KERNEL_SOURCES, Groundwork, Mount
 from ecirun.runtime.private_tree import BENCH, TEMPLATES
 from ecirun.runtime.steps import Step
@@ -39,6 +39,21 @@ class Bench:
         self.pod = pod
         self.tree = -1
         self.root = -1
+
+
+class EnterGroup:
+    """The container's control group, where a process can move itself; elsewhere the supervisor moves it."""
+
+    name = "enter-group"
+
+    def __init__(self, groups: dict[str, str]) -> None:
+        self.group = cgroup.Group(groups)
+
+    def describe(self) -> str:
+        return "enter the control group"
+
+    def run(self, bench: Bench) -> None:
+        cgroup.enter(self.group)
 
 
 class OwnSession:
@@ -257,7 +272,7 @@ def stage_steps(groundwork: Groundwork, groups: dict[str, str] = NO_GROUPS) -> l
             return ShowGroups(entry, groups)
         return KernelMount(entry, shared_processes=groundwork.shared_processes)
 
-    steps: list[Step[Bench]] = [OwnSession(), JoinPod(), Stage(), *(made(entry) for entry in first)]
+    steps: list[Step[Bench]] = [EnterGroup(groups), OwnSession(), JoinPod(), Stage(), *(made(entry) for entry in first)]
     if any(entry.target == "/dev" for entry in first):
         steps.append(BindDevices(groundwork.devices))
     steps += [made(entry) for entry in staged if entry not in first]

@@ -342,9 +342,11 @@ def make_file(root: int, path: str) -> None:
     """Make the empty file `path` and its parents inside the root; where links are there, what they lead to."""
     for _link in range(MOST_LINKS):
         folder, _, name = path.rstrip("/").rpartition("/")
-        if folder:
+        try:
+            parent = openat2.open_in_root(root, folder or "/", os.O_PATH | os.O_DIRECTORY)
+        except FileNotFoundError:
             make_directory(root, folder)
-        parent = openat2.open_in_root(root, folder or "/", os.O_PATH | os.O_DIRECTORY)
+            parent = openat2.open_in_root(root, folder, os.O_PATH | os.O_DIRECTORY)
         try:
             os.mknod(name, 0o100644, dir_fd=parent)
             return

@@ -36,13 +36,14 @@ class Zygote:
 
     def _start(self) -> None:
         self.end, theirs = sockets.pair()
-        self._pid, pidfd = process.clone3(0)
+        birthplace = cgroup.birthplace(self._group)
+        self._pid, pidfd = process.clone3(0, birthplace)
         if self._pid == 0:
-            _serve(theirs)
-        os.close(pidfd)
+            _serve(theirs, self._group)
+        for descriptor in (pidfd, birthplace):
+            if descriptor >= 0:
+                os.close(descriptor)
         theirs.close()
-        if self._group is not None:
-            cgroup.add(self._group, self._pid)
 
     def dismiss(self) -> None:
         """Let it end while its supervisor sees to other things: nothing will be forked any more."""
@@ -57,7 +58,7 @@ class Zygote:
             self.has_rested = True
 
     def fork(self, become: Literal["container", "joiner"], message: Message, descriptors: tuple[int, ...]) -> Child:
-        """A new child of this process. Raises OSError."""
+        """A new child of this process, born in the version 2 group `message["born_in"]` if there is one. Raises OSError."""
         ours, theirs = sockets.pair()
         request = {"become": become, **message}
         try:
@@ -81,9 +82,11 @@ class Zygote:
         return {"errno": errno.ECHILD}, ()
 
 
-def _serve(end: Socket) -> None:
+def _serve(end: Socket, group: cgroup.Group | None) -> None:
     """Never returns."""
     try:
+        if group is not None:
+            cgroup.enter(group)
         credentials.set_parent_death_signal(signal.SIGKILL)
         process.close_all_but((0, 1, 2, end.fileno()))
         while True:
@@ -91,13 +94,18 @@ def _serve(end: Socket) -> None:
             if message is None:
                 break
             _fork(end, message, descriptors)
+    except OSError as error:
+        messages.send(end, {"errno": error.errno})
     finally:
         os._exit(0)
 
 
 def _fork(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
+    birthplace = -1
     try:
-        pid, pidfd = process.clone3(process.CLONE_PARENT)
+        if message.get("born_in"):
+            birthplace = os.open(message["born_in"], os.O_PATH | os.O_CLOEXEC)
+        pid, pidfd = process.clone3(process.CLONE_PARENT, birthplace)
     except OSError as error:
         messages.send(end, {"errno": error.errno})
     else:
@@ -105,5 +113,6 @@ def _fork(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
             BECOME[message["become"]](sockets.adopt(descriptors[0]), message, descriptors[1:])
         messages.send(end, {"pid": pid}, (pidfd,))
         os.close(pidfd)
-    for descriptor in descriptors:
-        os.close(descriptor)
+    for descriptor in (*descriptors, birthplace):
+        if descriptor >= 0:
+            os.close(descriptor)
