@@ -19,6 +19,7 @@ TYPE_CHECKING = False  # what it is in `typing`, whose import takes longer than 
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from ecirun.plan.model import PodPlan
     from ecirun.runtime.launching import Launcher
 
 STARTS_NOTHING = ("--help", "--dry-run")
@@ -30,11 +31,13 @@ def main() -> int:
     gc.disable()
     leave_first_place()
     open_standard_streams()
-    launcher = launcher_ahead() if runs_in_foreground(sys.argv[1:]) and os.geteuid() == 0 else None
+    launcher, decided = None, None
+    if runs_in_foreground(sys.argv[1:]) and os.geteuid() == 0:
+        launcher, decided = launcher_ahead()
     try:
         from ecirun.cli import main as run_command
 
-        return run_command(sys.argv[1:], launcher)
+        return run_command(sys.argv[1:], launcher, decided)
     finally:
         if launcher is not None:
             from ecirun.runtime.state import remove_if_empty
@@ -52,8 +55,11 @@ def runs_in_foreground(words: list[str]) -> bool:
     return command == "run" and not detached and not any(flag in STARTS_NOTHING for flag in flags)
 
 
-def launcher_ahead() -> Launcher | None:
-    """A launcher that starts, and makes a sandbox, while this process still imports what reads the spec."""
+def launcher_ahead() -> tuple[Launcher | None, PodPlan | None]:
+    """A launcher that starts, and makes a sandbox, while this process still imports what reads the spec.
+
+    With it comes the plan, where that was decided before.
+    """
     # What both need, before the fork.
     from ecirun.runtime.launcher_process import fork_launcher_process
     from ecirun.runtime.launching import Launcher
@@ -61,13 +67,18 @@ def launcher_ahead() -> Launcher | None:
     try:
         process = fork_launcher_process()
     except OSError:
-        return None  # the command will meet that too, and say it
-    from ecirun.plan.mounts import usual_groundwork
-    from ecirun.policy.load import load_policy
+        return None, None  # the command will meet that too, and say it
+    from ecirun.cli.decided import recall
 
-    launcher = Launcher(process)
-    launcher.ask(usual_groundwork(load_policy()))
-    return launcher
+    launcher, decided = Launcher(process), recall(sys.argv[1:])
+    if decided is not None:
+        launcher.ask(decided.all_containers[0].groundwork())
+    else:
+        from ecirun.plan.mounts import usual_groundwork
+        from ecirun.policy.load import load_policy
+
+        launcher.ask(usual_groundwork(load_policy()))
+    return launcher, decided
 
 
 def main_and_exit() -> NoReturn:

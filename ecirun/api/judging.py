@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ecirun.api.bench import Bench, Unsupported, bench_for, judge_reading, who_refuses
-from ecirun.api.planning import Build, Probe, new_uid, plan_pod
+from ecirun.api.planning import Build, Probe, plan_pod
 from ecirun.api.pods import Objects, Pod, Source, one_pod
 from ecirun.api.sysctls import from_a_process_of_its_own, remembered
 from ecirun.api.words import Word, choice, words
 from ecirun.errors import PodRefused, UsageError
+from ecirun.image.place import default_store
 from ecirun.image.progress import Lines
-from ecirun.image.store import default_store
 from ecirun.plan.build import Options, build_plan
 from ecirun.plan.model import NetworkMode, PodPlan
 from ecirun.plan.sysctls import SysctlMode
+from ecirun.plan.uid import new_uid
 from ecirun.policy.load import DEFAULT, load_policy
 from ecirun.report.text import finding_text, refusal_text
 from ecirun.spec.finding import Finding

@@ -61,13 +61,6 @@ def _wanted_images(pod: Pod) -> dict[tuple[str, str | None], None]:
     return dict.fromkeys([*containers, *((options.get("reference", ""), options.get("pullPolicy")) for options in mounted)])
 
 
-def new_uid() -> str:
-    """A random UUID (version 4), as Kubernetes gives each pod."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-
-
 def _host_dns() -> str:
     try:
         descriptor = os.open("/etc/resolv.conf", os.O_RDONLY | os.O_CLOEXEC)

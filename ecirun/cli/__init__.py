@@ -14,6 +14,7 @@ from ecirun.cli.command import Command, CommandLine
 from ecirun.errors import EcirunError, UsageError
 
 if TYPE_CHECKING:
+    from ecirun.plan.model import PodPlan
     from ecirun.runtime.launching import Launcher
 
 COMMANDS = {
@@ -43,19 +44,21 @@ COMMANDS = {
 QUICK = ("run", "check", "exec")
 
 
-def main(argv: Sequence[str] | None = None, launcher: Launcher | None = None) -> int:
+def main(argv: Sequence[str] | None = None, launcher: Launcher | None = None, decided: PodPlan | None = None) -> int:
     """Run one command and return its exit code (design: 125 when ecirun itself fails).
 
-    `launcher` is one that was started ahead; a command that has no use for it leaves it to the caller.
+    `launcher` is one that was started ahead, for the plan `decided` if there is one; a command that has no use for it leaves it
+    to the caller.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    ahead = CommandLine(None, launcher, tuple(words), decided)
     # Cut here: click would take options behind `--` for the workload's own only half of the time.
     tail = None
     if "--" in words:
         cut = words.index("--")
         words, tail = words[:cut], tuple(words[cut + 1 :])
     try:
-        return _run(words, CommandLine(tail, launcher))
+        return _run(words, ahead._replace(tail=tail))
     except EcirunError as error:
         streams.say_error(error)
         return error.exit_code

@@ -12,16 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import click
 
+    from ecirun.plan.model import PodPlan
     from ecirun.runtime.launching import Launcher
 
 Given = dict[str, Any]
 
 
 class CommandLine(NamedTuple):
-    """What stands beside a command's own words: what followed the first `--`, if any, and a launcher started ahead."""
+    """What stands beside a command's own words: what followed the first `--`, if any, and what was done ahead.
+
+    `words` are all of this process; `launcher` was started ahead, for the plan `decided`, if that was decided before.
+    """
 
     tail: tuple[str, ...] | None
     launcher: Launcher | None = None
+    words: tuple[str, ...] = ()
+    decided: PodPlan | None = None
 
 
 class Option:

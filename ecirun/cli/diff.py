@@ -12,7 +12,8 @@ from ecirun.cli import options as shared
 from ecirun.cli import streams
 from ecirun.cli.judging import bench_of, judged
 from ecirun.errors import UsageError
-from ecirun.image.store import default_store, find_image
+from ecirun.image.place import default_store
+from ecirun.image.store import find_image
 from ecirun.plan.effective import Entry, effective_context, pod_context
 from ecirun.plan.facts import ImageFacts
 from ecirun.policy.load import load_policy

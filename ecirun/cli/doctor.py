@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ecirun.cli import options as shared
-from ecirun.image.store import default_store
+from ecirun.image.place import default_store
 from ecirun.policy.load import load_policy
 
 READY, NOT_READY = 0, 1

@@ -13,8 +13,8 @@ from ecirun.cli import streams
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.judging import admitted_pod
 from ecirun.cli.spec_name import SpecName
+from ecirun.image.place import default_store
 from ecirun.image.progress import SILENT
-from ecirun.image.store import default_store
 from ecirun.plan.build import Options
 from ecirun.plan.model import UNKNOWN_YET
 from ecirun.policy.load import load_policy

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ecirun.api.host import explaining
-from ecirun.api.planning import new_uid, plan_pod
 from ecirun.cli import options as shared
 from ecirun.cli import streams
-from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.command import Argument, Command, CommandLine, Given, Option
-from ecirun.cli.judging import admitted_pod
 from ecirun.cli.status_file import StatusFile
-from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.errors import EcirunError, UsageError
-from ecirun.image.store import default_store
-from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
-from ecirun.plan.mounts import usual_groundwork
-from ecirun.policy.load import Policy, load_policy
 from ecirun.runtime import client, privileges, state
 from ecirun.runtime.client import Reservation
 from ecirun.runtime.launching import Launcher
@@ -108,69 +99,33 @@ def _run(line: CommandLine, given: Given, status: StatusFile) -> int:
             "Can't detach a pod with -i, -t or --timeout: nobody is there for them",
             hint="leave out -d, or use `ecirun exec -it`",
         )
-    policy = load_policy(given["policy"])
     ahead = None if given["detach"] else line.launcher
     launcher = ahead or Launcher(shared=given["detach"])
-    if ahead is None and os.geteuid() == 0 and not given["dry_run"]:
-        # It starts, and makes a sandbox, while this process reads the spec.
-        launcher.start()
-        launcher.ask(usual_groundwork(policy))
     try:
-        with Reservation(launcher, usual_groundwork(policy)) as reservation:
-            return _run_with(reservation, policy, line, given, status)
+        if line.decided is not None and ahead is not None:
+            with Reservation(launcher, line.decided.all_containers[0].groundwork()) as reservation:
+                return _launch(reservation, line.decided, given, status)
+        return _decide_and_launch(launcher, line, given, status)
     finally:
         launcher.close()
         state.remove_if_empty()
 
 
-def _run_with(reservation: Reservation, policy: Policy, line: CommandLine, given: Given, status: StatusFile) -> int:
-    say = streams.speaker(quiet=given["quiet"])
-    beside = Beside()
-    pod = admitted_pod(given["spec"], given, policy, beside.learn, say_warnings=not given["quiet"])
-    beside.read(given["beside"])
-    beside.refuse_broken()
-    if not given["dry_run"]:
-        privileges.check_root()  # nor is an image made for a pod that cannot run
-    status.phase = "plan"
-    store = given["store"] or default_store()
-    options = Options(
-        container=given["container"],
-        command=line.tail,
-        name=given["name"],
-        network=given["network"],
-        sysctls=given["sysctls"],
-        writable_root=given["writable_root"],
-        terminal=given["tty"],
-        foreground=not given["detach"],
-        uid=new_uid(),
-        scratch=os.path.join(os.path.abspath(store), "volumes"),
-    )
-    claims = claims_of(given["volume"])
-    if not given["dry_run"]:
-        _check_root()  # before an image is built or pulled for it
-    plan = plan_pod(
-        pod,
-        policy,
-        options,
-        store,
-        objects=beside.objects,
-        claims=claims,
-        must_run=not given["dry_run"],
-        progress=ShownProgress(quiet=given["quiet"]),
-        look=reservation.probe if reservation.launcher.ready else None,
-    )
-    for warning in plan.warnings:
-        say(f"warning: {warning}")
-    if given["dry_run"]:
-        return _describe(plan)
-    status.phase = "launch"
-    return _launch(reservation, plan, given, status, say)
+def _decide_and_launch(launcher: Launcher, line: CommandLine, given: Given, status: StatusFile) -> int:
+    from ecirun.plan.mounts import usual_groundwork
+    from ecirun.policy.load import load_policy
 
+    policy = load_policy(given["policy"])
+    usual = usual_groundwork(policy)
+    if not launcher.ready and os.geteuid() == 0 and not given["dry_run"]:
+        # It starts, and makes a sandbox, while this process reads the spec.
+        launcher.start()
+        launcher.ask(usual)
+    from ecirun.cli.deciding import decide
 
-def _check_root() -> None:
-    from ecirun.runtime import privileges
-
-    privileges.check_root()
+    with Reservation(launcher, usual) as reservation:
+        plan = decide(reservation, policy, line, given, status)
+        return _describe(plan) if given["dry_run"] else _launch(reservation, plan, given, status)
 
 
 def _describe(plan: PodPlan) -> int:
@@ -181,9 +136,11 @@ def _describe(plan: PodPlan) -> int:
     return 0
 
 
-def _launch(reservation: Reservation, plan: PodPlan, given: Given, status: StatusFile, say: Callable[[str], None]) -> int:
+def _launch(reservation: Reservation, plan: PodPlan, given: Given, status: StatusFile) -> int:
     from ecirun.runtime import lost, places
 
+    status.phase = "launch"
+    say = streams.speaker(quiet=given["quiet"])
     privileges.check_privileges(plan, privileges.check_host()["CapBnd"])
     lost.clean_up_lost_pods(streams.warner(quiet=given["quiet"]))
     if plan.scratch:

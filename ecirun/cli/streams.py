@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from ecirun.errors import EcirunError
 
+said = 0  # how often something was said on standard error
+
 
 def out(text: str, *, end: str = "\n") -> None:
     """Write a result, at once: whoever reads it may wait for it."""
@@ -15,6 +17,8 @@ def out(text: str, *, end: str = "\n") -> None:
 
 def err(text: str, *, end: str = "\n") -> None:
     """Say something on standard error."""
+    global said
+    said += 1
     print(text, end=end, file=sys.stderr, flush=True)
 
 

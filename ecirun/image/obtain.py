@@ -21,7 +21,7 @@ LOAD = "load it from a file with `ecirun image load`"
 def obtain_image(reference: str, pull_policy: str | None, store: str, progress: Progress = SILENT) -> Image:
     """The image, unpacked. Raises ImageNotFound, ImageBroken."""
     image = find_image(reference, store)
-    if image is None or _must_ask(image, reference, pull_policy):
+    if image is None or must_ask(image, reference, pull_policy):
         image = _made_or_pulled(reference, image, pull_policy, store, progress)
     if not os.path.isdir(image.rootfs):
         raise ImageBroken(
@@ -36,7 +36,7 @@ def obtain_image(reference: str, pull_policy: str | None, store: str, progress: 
     return image
 
 
-def _must_ask(image: Image, reference: str, pull_policy: str | None) -> bool:
+def must_ask(image: Image, reference: str, pull_policy: str | None) -> bool:
     """Whether what the store has may not be taken without asking where it came from."""
     if pull_policy is None:
         return image.source == "registry" and parse(reference).tag == "latest"

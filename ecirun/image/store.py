@@ -35,16 +35,6 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 Entry = dict[str, Any]
 
 
-def default_store() -> str:
-    """$ECIRUN_STORE, or /var/lib/ecirun for root, or a folder of the user's own."""
-    if chosen := os.environ.get("ECIRUN_STORE"):
-        return chosen
-    if os.geteuid() == 0:
-        return "/var/lib/ecirun"
-    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return os.path.join(data, "ecirun")
-
-
 def find_image(reference: str, store: str) -> Image | None:
     """The image that answers to the reference, or None.
 

@@ -47,6 +47,7 @@ class Ground:
         try:
             self.pod.write_text(POD)
             os.environ["ECIRUN_STORE"] = str(self.store)
+            os.environ["ECIRUN_CACHE"] = str(self.folder / "cache")
             from ecirun.image.build import build_image
             from ecirun.image.progress import SILENT
             from ecirun.image.recipe import recipe_for

@@ -20,10 +20,11 @@ INSTALLED = [sys.executable, "-P", str(CHECKOUT / "ecirun" / "__main__.py")]
 
 
 def cli(ground: Ground, rounds: int) -> Measured:
-    """The whole of a command: start, launch, `true`, clean up."""
+    """The whole of a command: start, launch, `true`, clean up. After the first time its plan is known, if there is a cache."""
     run = ["run", "--quiet", str(ground.pod), "--", "true"]
     own = [
         peers.command("ecirun run", lambda: [SCRIPT, *run]),
+        peers.command("ecirun run (first time)", lambda: ["env", "ECIRUN_CACHE=", SCRIPT, *run]),
         peers.command("ecirun run (installed)", lambda: [*INSTALLED, *run]),
         peers.command("python -c pass", lambda: [sys.executable, "-c", "pass"]),
     ]

@@ -12,7 +12,8 @@ from archives import config_of, directory, docker_archive, file, layer
 from running import PROGRAM, Result
 
 from ecirun.image.load import load
-from ecirun.image.store import default_store, find_image
+from ecirun.image.place import default_store
+from ecirun.image.store import find_image
 
 pytestmark = pytest.mark.sandbox
 

@@ -7,8 +7,9 @@ import click
 from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.transfer_progress import ShownProgress
+from ecirun.image.place import default_store
 from ecirun.image.recipe import recipe_named
-from ecirun.image.store import built_from, default_store
+from ecirun.image.store import built_from
 
 
 @click.command("build")

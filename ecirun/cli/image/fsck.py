@@ -9,7 +9,7 @@ import click
 from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.transfer_progress import ShownProgress
-from ecirun.image.store import default_store
+from ecirun.image.place import default_store
 
 DAMAGED = 1
 

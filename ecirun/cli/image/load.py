@@ -10,8 +10,8 @@ from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.image.load import LoadOptions, load
+from ecirun.image.place import default_store
 from ecirun.image.run_config import config_from
-from ecirun.image.store import default_store
 
 
 @click.command("load")

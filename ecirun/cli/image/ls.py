@@ -9,7 +9,8 @@ import click
 from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.image.model import Image
-from ecirun.image.store import default_store, list_images
+from ecirun.image.place import default_store
+from ecirun.image.store import list_images
 
 
 @click.command("ls")

@@ -8,7 +8,7 @@ from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.image.in_use import roots_in_use
 from ecirun.cli.transfer_progress import ShownProgress
-from ecirun.image.store import default_store
+from ecirun.image.place import default_store
 
 
 @click.command("prune")

@@ -9,8 +9,8 @@ import click
 from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.cli.transfer_progress import ShownProgress
+from ecirun.image.place import default_store
 from ecirun.image.pull import pull
-from ecirun.image.store import default_store
 
 
 @click.command("pull")

@@ -7,7 +7,7 @@ import click
 from ecirun.cli import streams
 from ecirun.cli.image import options
 from ecirun.image.names import tag_image
-from ecirun.image.store import default_store
+from ecirun.image.place import default_store
 
 
 @click.command("tag")
