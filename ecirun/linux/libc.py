@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -39,6 +41,17 @@ def syscall(number: int, *arguments: Any, what: object = None) -> int:
     if result < 0:
         raise os_error(what)
     return result
+
+
+def system_call(number: int, *types: Any) -> Callable[..., int]:
+    """System call `number` as a function of arguments of these ctypes types. It returns what is negative when it fails.
+
+    For what every launch does often: `syscall` takes longer to find out how to pass each argument than such a call takes.
+    """
+    function = libc["syscall"]  # a new object each time
+    function.restype = ctypes.c_long
+    function.argtypes = (ctypes.c_long, *types)
+    return partial(function, number)
 
 
 def os_error(what: object = None) -> OSError:

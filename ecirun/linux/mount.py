@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 from collections.abc import Mapping
 
 from ecirun.linux.libc import (
@@ -20,6 +21,7 @@ from ecirun.linux.libc import (
     libc,
     os_error,
     syscall,
+    system_call,
 )
 
 # include/uapi/linux/fcntl.h
@@ -67,15 +69,11 @@ libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes
 libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
 
 
-class _MountAttr(ctypes.Structure):
-    """struct mount_attr"""
+_ATTR = struct.Struct("4Q")  # struct mount_attr: attr_set, attr_clr, propagation, userns_fd
 
-    _fields_ = [
-        ("attr_set", ctypes.c_uint64),
-        ("attr_clr", ctypes.c_uint64),
-        ("propagation", ctypes.c_uint64),
-        ("userns_fd", ctypes.c_uint64),
-    ]
+_open_tree = system_call(SYS_open_tree, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+_move_mount = system_call(SYS_move_mount, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+_mount_setattr = system_call(SYS_mount_setattr, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint, ctypes.c_char_p, ctypes.c_size_t)
 
 
 def attributes(names: tuple[str, ...]) -> int:
@@ -134,7 +132,9 @@ def open_tree(path: str, *, dir_fd: int = AT_FDCWD, recursive: bool = False, add
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW
     flags |= AT_RECURSIVE if recursive else 0
     flags |= 0 if path else AT_EMPTY_PATH
-    tree = syscall(SYS_open_tree, dir_fd, os.fsencode(path), flags, what=path)
+    tree = _open_tree(dir_fd, os.fsencode(path), flags)
+    if tree < 0:
+        raise os_error(path)
     try:
         # The copy of a shared mount is shared, that of a slave a slave.
         mount_setattr(tree, add=add, propagation=MS_PRIVATE, recursive=recursive, what=path)
@@ -147,16 +147,17 @@ def open_tree(path: str, *, dir_fd: int = AT_FDCWD, recursive: bool = False, add
 def move_mount(mount: int, target: int, what: str = "") -> None:
     """Attach the unattached mount to what the descriptor `target` refers to."""
     flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
-    syscall(SYS_move_mount, mount, b"", target, b"", flags, what=what)
+    if _move_mount(mount, b"", target, b"", flags) < 0:
+        raise os_error(what)
 
 
 def mount_setattr(
     mount: int, *, add: int = 0, remove: int = 0, propagation: int = 0, recursive: bool = False, what: str = ""
 ) -> None:
     """Add and remove attributes of, or set the propagation of, the mount that the descriptor refers to."""
-    attr = _MountAttr(attr_set=add, attr_clr=remove, propagation=propagation)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
-    syscall(SYS_mount_setattr, mount, b"", flags, ctypes.byref(attr), ctypes.sizeof(attr), what=what)
+    if _mount_setattr(mount, b"", flags, _ATTR.pack(add, remove, propagation, 0), _ATTR.size) < 0:
+        raise os_error(what)
 
 
 def pivot_root(new_root: str, put_old: str) -> None:

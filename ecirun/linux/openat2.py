@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import struct
 
-from ecirun.linux.libc import SYS_openat2, syscall
+from ecirun.linux.libc import SYS_openat2, os_error, system_call
 
 # include/uapi/linux/openat2.h
 RESOLVE_BENEATH = 0x08
@@ -16,26 +17,18 @@ RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_NO_XDEV = 0x01
 
 
-class _OpenHow(ctypes.Structure):
-    """struct open_how"""
-
-    _fields_ = [
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
-    ]
+_HOW = struct.Struct("3Q")  # struct open_how: flags, mode, resolve
+_openat2 = system_call(SYS_openat2, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t)
 
 
 def openat2(dir_fd: int, path: str | bytes, flags: int, *, resolve: int, mode: int = 0) -> int:
     """A close-on-exec descriptor of `path` below `dir_fd`, walked under the RESOLVE_* rules."""
-    how = _OpenHow(flags=flags | os.O_CLOEXEC, mode=mode, resolve=resolve)
-    while True:
-        try:
-            return syscall(SYS_openat2, dir_fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how), what=path)
-        except OSError as error:
-            # EAGAIN: a rename raced the walk of "..", and the kernel could not promise; the man page says to try again.
-            if error.errno != errno.EAGAIN:
-                raise
+    name, how = os.fsencode(path), _HOW.pack(flags | os.O_CLOEXEC, mode, resolve)
+    while (descriptor := _openat2(dir_fd, name, how, _HOW.size)) < 0:
+        # EAGAIN: a rename raced the walk of "..", and the kernel could not promise; the man page says to try again.
+        if ctypes.get_errno() != errno.EAGAIN:
+            raise os_error(path)
+    return descriptor
 
 
 def open_in_root(root: int, path: str | bytes, flags: int = os.O_PATH) -> int:

@@ -143,9 +143,13 @@ class Equipment:
 
     def read_termination_file(self, name: str) -> bytes:
         """The end of what the container wrote into its termination log."""
+        path = self._termination_file(name)
         try:
-            with open(self._termination_file(name), "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - LONGEST_TERMINATION_MESSAGE))
+            size = os.stat(path).st_size
+            if size == 0:  # as nearly always
+                return b""
+            with open(path, "rb") as file:
+                file.seek(max(0, size - LONGEST_TERMINATION_MESSAGE))
                 return file.read(LONGEST_TERMINATION_MESSAGE)
         except OSError:
             return b""
