@@ -36,8 +36,9 @@ class Ground:
     """A folder with `store`, `root`, `pod.yaml` and what contestants add; `with` removes it all."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ecirun-bench-"))
-        self.folder.chmod(0o755)
+        # A name that podman takes as a part of an image's: mkdtemp's may end in `_`.
+        self.folder = Path(tempfile.gettempdir()) / f"ecirun-bench-{os.urandom(6).hex()}"
+        self.folder.mkdir(0o755)
         self.store = self.folder / "store"
         self.root = self.folder / "root"
         self.pod = self.folder / "pod.yaml"
