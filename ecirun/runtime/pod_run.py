@@ -19,7 +19,7 @@ from ecirun import errors
 from ecirun.errors import EcirunError
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import PodPlan
-from ecirun.runtime import actions, container_process, eviction, life, messages, probes, spawning
+from ecirun.runtime import actions, container_process, life, messages, probes, spawning
 from ecirun.runtime.child import end_keeper
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.ending import Termination
@@ -67,6 +67,8 @@ class PodRun:
             self.loop.after(self.plan.active_deadline_seconds, self._deadline)
         limited = [volume for volume in self.plan.volumes if volume.kind == "directory" and volume.size is not None]
         if limited:
+            from ecirun.runtime import eviction
+
             eviction.Watch(self, limited)
         self.advance()
 

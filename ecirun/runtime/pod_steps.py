@@ -6,8 +6,7 @@ import os
 
 from ecirun.linux import loopback, mount, process
 from ecirun.plan.model import POD_IP, ContainerPlan, File, PodPlan, Sysctl
-from ecirun.runtime import bridge, pause, shadow
-from ecirun.runtime.host_sysctls import WriteHostSysctl
+from ecirun.runtime import shadow
 from ecirun.runtime.private_tree import attach
 from ecirun.runtime.sandbox_steps import Bench, overlay_on
 from ecirun.runtime.steps import Step
@@ -67,6 +66,8 @@ class StartPause:
         return "start pause, PID 1 of the pod's PID namespace"
 
     def run(self, bench: Bench) -> None:
+        from ecirun.runtime import pause
+
         bench.pause = pause.start()
         attach(bench.pause.proc, bench.make("proc"))
 
@@ -91,15 +92,20 @@ class WriteFile:
 
 
 def pod_steps(plan: PodPlan) -> list[Step[Bench]]:
-    """The steps, in order."""
+    """The steps, in order. What few pods need is loaded for these only, which is time that every command would wait."""
     steps: list[Step[Bench]] = [HostName(plan.hostname)]
     if plan.network.mode == "bridge":
+        from ecirun.runtime import bridge
+
         steps.append(bridge.Connect(plan))
     elif "lo" not in plan.network.interfaces:
         steps.append(LoopbackDown())
     if plan.share_process_namespace:
         steps.append(StartPause())
-    steps += [WriteHostSysctl(plan.name, sysctl) for sysctl in plan.sysctls if sysctl.scope == "host"]
+    if hosts := [sysctl for sysctl in plan.sysctls if sysctl.scope == "host"]:
+        from ecirun.runtime.host_sysctls import WriteHostSysctl
+
+        steps += [WriteHostSysctl(plan.name, sysctl) for sysctl in hosts]
     steps += [WriteSysctl(sysctl) for sysctl in plan.sysctls if sysctl.scope == "pod"]
     steps += [MakeVolume(volume, plan.scratch) for volume in plan.volumes]
     steps += [WriteFile(file) for file in plan.files]

@@ -28,19 +28,18 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, mount, process, sockets, sysctl_probe
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, PodPlan, decode
-from ecirun.runtime import bridge, container_process, host_sysctls, makeshift, messages, spawning
+from ecirun.runtime import container_process, makeshift, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.equipment import Equipment, Sandbox, discard
 from ecirun.runtime.groups import Groups
 from ecirun.runtime.loop import Loop
 from ecirun.runtime.messages import Message
-from ecirun.runtime.names import NameServer
-from ecirun.runtime.pod_run import PodRun
+from ecirun.runtime.pod_run import SAVE_DELAY, PodRun
 from ecirun.runtime.pod_steps import pod_steps
 from ecirun.runtime.request import Request
 from ecirun.runtime.sandbox_steps import Bench, attach_places, sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
-from ecirun.runtime.state import CONTROL, PodFolder
+from ecirun.runtime.state import CONTROL
 from ecirun.runtime.steps import Fault, run_steps
 from ecirun.runtime.zygote import Zygote
 
@@ -129,6 +128,7 @@ class _Supervisor:
         self.loop = Loop()
         self.control: Socket | None = None
         self.plan: PodPlan | None = None
+        self.plan_text = b""  # the same, until it is recorded
         self.detached = False
         self.waiting: list[Socket] = []
         self.scratch, self.scratch_path = -1, ""
@@ -198,7 +198,7 @@ class _Supervisor:
         return {path: (fresh[path], host[path]) for path in paths}
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
-        plan = decode(request.plan)
+        plan, self.plan_text = decode(request.plan), request.plan
         if sandbox.process is not None:
             first = plan.all_containers[0].process()
             container_process.introduce(sandbox.process.end, first, verbose=request.verbose, fault=request.fault)
@@ -218,6 +218,9 @@ class _Supervisor:
                 say(staged.describe())
         run_steps(pod_steps(plan), self.bench, say, request.fault)
         if plan.network.mode == "bridge":
+            from ecirun.runtime import bridge
+            from ecirun.runtime.names import NameServer
+
             NameServer(self.loop, f"{self.bench.state}/{bridge.FOLDER}")
         pod = PodRun(plan, Equipment(plan, request, sandbox, folder, self.loop, self._say), self.loop, self.client)
         self.pod = pod
@@ -229,18 +232,25 @@ class _Supervisor:
         self.loop.turn()
         # The first container's process is at work meanwhile.
         process.set_title(f"{TITLE} {plan.name}")
-        self._record_plan(folder, plan.recorded(request.plan, self.bench.address))
+        if self.detached or plan.scratch:
+            self._record_plan()
+        else:
+            self.loop.after(SAVE_DELAY, self._record_plan)  # with its state: one that lives for a moment only has no record
         self._hear_from_now_on(pod)
         self.loop.run()
         pod.collect()
         if self.detached and pod.launched:
+            self._record_plan()
             pod.save()
         return pod.status.outcome()
 
-    def _record_plan(self, folder: PodFolder, text: bytes) -> None:
-        # A full disk costs the record, not the pod.
-        with contextlib.suppress(OSError):
-            folder.write("plan.json", text.decode())
+    def _record_plan(self) -> None:
+        """Write plan.json, once."""
+        text, self.plan_text = self.plan_text, b""
+        if text and self.plan is not None and self.bench.folder is not None:
+            # A full disk costs the record, not the pod.
+            with contextlib.suppress(OSError):
+                self.bench.folder.write("plan.json", self.plan.recorded(text, self.bench.address).decode())
 
     def _say(self, text: str) -> None:
         messages.send(self.client, {"step": text})
@@ -261,6 +271,7 @@ class _Supervisor:
 
     def _accept(self, pod: PodRun) -> None:
         assert self.control is not None
+        self._record_plan()  # who connects finds it
         end = sockets.accept(self.control)
         self.loop.on_readable(end.fileno(), lambda: self._hear(pod, end))
 
@@ -294,6 +305,7 @@ class _Supervisor:
             messages.offer(end, {"status": pod.status.as_json(), "asked": message["status"]})
         elif "detach" in message:
             self.detached, self.captured = True, False
+            self._record_plan()
             pod.detach()
         if "wait" in message:
             self.waiting.append(end)
@@ -382,6 +394,7 @@ class _Supervisor:
                 continue
             if "detach" in message:
                 self.detached = True
+                self._record_plan()
                 return self.pod.detach()
             if "status" in message:
                 messages.offer(self.client, {"status": self.pod.status.as_json(), "asked": message["status"]})
@@ -396,6 +409,8 @@ class _Supervisor:
     def _release(self) -> None:
         plan = self.plan
         if plan and (plan.network.mode == "bridge" or any(sysctl.scope == "host" for sysctl in plan.sysctls)):
+            from ecirun.runtime import bridge, host_sysctls
+
             process.setns(self.bench.host_network, process.CLONE_NEWNET)
             for release in (bridge.release, host_sysctls.release):
                 try:
