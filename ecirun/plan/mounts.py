@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from ecirun.errors import ImageBroken, LaunchFailed
 from ecirun.plan.environment import expand
@@ -36,7 +37,12 @@ KERNEL_MOUNTS = (
 
 def usual_groundwork(policy: Policy) -> Groundwork:
     """What nearly every container under this policy begins with, so that it can be made before the container is known."""
-    return Groundwork(_parents_first(KERNEL_MOUNTS), DEVICES, policy.masked_paths, policy.read_only_paths)
+    return _groundwork(policy.masked_paths, policy.read_only_paths)
+
+
+@lru_cache(maxsize=16)
+def _groundwork(masked_paths: tuple[str, ...], read_only_paths: tuple[str, ...]) -> Groundwork:
+    return Groundwork(_parents_first(KERNEL_MOUNTS), DEVICES, masked_paths, read_only_paths)
 
 
 def declared_volumes(container: Container, image: ImageFacts) -> dict[str, Volume]:

@@ -8,6 +8,7 @@ slash it is the other way round.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 Namespace = Literal["ipc", "net", ""]
@@ -21,6 +22,10 @@ _IPC = frozenset(
 )
 
 
+_SWAP = {ord("."): "/", ord("/"): "."}
+
+
+@lru_cache(maxsize=256)
 def canonical(name: str) -> str:
     """The dotted spelling. Raises ValueError for a name that cannot be a file below /proc/sys."""
     first = min((at for at in (name.find("."), name.find("/")) if at >= 0), default=-1)
@@ -30,13 +35,14 @@ def canonical(name: str) -> str:
     return dotted
 
 
+@lru_cache(maxsize=256)
 def proc_path(name: str) -> str:
     """The path below /proc/sys of a canonical name: `net.ipv4.conf.eno2/100.rp_filter` is net/ipv4/conf/eno2.100/rp_filter."""
     return _swapped(name)
 
 
 def _swapped(name: str) -> str:
-    return name.translate({ord("."): "/", ord("/"): "."})
+    return name.translate(_SWAP)
 
 
 def namespace_of(name: str) -> Namespace:
