@@ -500,3 +500,12 @@ def test_pods_on_the_bridge_find_each_other_by_name(detach, pod_file):
     ask = 'for name; do until wget -qO- "http://$name/hostname" 2>/dev/null; do sleep 0.05; done; done'
     result = run_ecirun("run", "--network", "bridge", "--name", "client", pod_file(), "--", "sh", "-c", ask, "ask", *names)
     assert result == (0, "one\n" * 4, "")
+
+
+def test_what_helped_a_pod_to_start_does_not_stay(detach):
+    """The keeper of the container's first memory, the zygote, who waits to execute: in the end only the program is there."""
+    pod = detach({"containers": [{"name": "main", "command": ["sleep", "1000"]}]})
+    supervisor = pod.state["supervisor"]
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children")
+    pod.until(lambda: len(children.read_text().split()) == 1)
+    assert Path(f"/proc/{children.read_text().strip()}/cmdline").read_bytes() == b"sleep\x001000\0"

@@ -226,3 +226,15 @@ def test_the_shape_of_a_plan_is_the_same_for_every_pod(ecirun, pod_file):
     other = json.loads(ecirun("plan", "-o", "json", pod_file()).stdout)
     assert set(other) == set(plan)
     assert set(other["containers"][0]) == set(container)
+
+
+# --- the limits of whoever calls -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kilobytes", ["300", "unlimited"])
+def test_a_stack_of_any_size_will_do(pod_file, kilobytes):
+    command = [*PROGRAM, "run", "-q", pod_file(), "--", "sh", "-c", "ulimit -s"]
+    done = subprocess.run(
+        ["bash", "-c", f'ulimit -s {kilobytes} && exec "$@"', "bash", *command], capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{kilobytes}\n", "")
