@@ -117,7 +117,7 @@ def launch(
     message = {
         "detached": options.detached,
         "verbose": options.verbose,
-        "window": window_size(),
+        "window": window_size() if any(container.command.terminal for container in plan.all_containers) else (),
         "log_limit": options.log_limit,
         "fault": reservation.launcher.fault,
         "keeps_joiners": options.keeps_joiners,

@@ -24,7 +24,6 @@ class PodStatus:
     def __init__(self, pod: PodRun) -> None:
         self.pod = pod
         self._started_at = now()
-        self._supervisor = proc.own_pid()
 
     @property
     def phase(self) -> life.Phase:
@@ -49,7 +48,7 @@ class PodStatus:
             "message": pod.ending_message,
             "started_at": self._started_at,
             "address": pod.equipment.address,
-            "supervisor": self._supervisor,
+            "supervisor": proc.own_pid(),
             "detached": request.detached,
             "captured": not request.streams,
             "exit_code": self.outcome().get("exited") if pod.loop.done else None,
