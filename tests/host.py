@@ -107,7 +107,8 @@ def _cgroups() -> Iterator[str]:
 
 def _made_in(top: str) -> Iterator[str]:
     for name in _entries(top):
-        if "ecirun" in name:
+        # That of an engine of scripts/with-docker comes with its first container.
+        if "ecirun" in name and not name.startswith("ecirun-docker-"):
             yield f"{top}/{name}"
             yield from _folders(f"{top}/{name}")
 
