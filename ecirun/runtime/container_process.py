@@ -5,7 +5,7 @@
                                        ◀───     {"born": pid, …} + pidfd and a new socket
     2. puts it into a control group             3. joins the pod's namespaces, takes the stage steps
                                        ◀───     {"staged": true} + its mount namespace
-    {"process": …}                       ───▶   5. hears who it is to be, takes the steps that need no tree
+    {"process": …}                       ───▶   5. hears who it is to be, takes the steps in its control group
     4. the pod's steps
     6. the steps of the container's tree, in that mount namespace
     {"program": …} + streams             ───▶   7. the container's steps
@@ -15,8 +15,9 @@
                                        ◀───     {"error": …} and exit: a step failed, the program did not run
                                        ◀───     end of file: the socket closed on exec, the program runs
 
-Steps 1 to 3 may come long before the others. Nothing in the process may import, log or take a lock. Its memory is that of a
-keeper (see `process.leave_memory`), whom nobody in the container can see, and who is ended soon after the program runs.
+Steps 1 to 3 may come long before the others, and so may step 5, for who it will probably be: it can be told another. Nothing in
+the process may import, log or take a lock. Its memory is that of a keeper (see `process.leave_memory`), whom nobody in the
+container can see, and who is ended soon after the program runs.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, Command, Groundwork, ProcessPlan, from_plain, plain
 from ecirun.runtime import messages, stage_steps
 from ecirun.runtime.child import Child
-from ecirun.runtime.container_steps import Bench, steps_in_tree, steps_without_tree
+from ecirun.runtime.container_steps import Bench, steps_in_group, steps_in_tree
 from ecirun.runtime.messages import Message
 from ecirun.runtime.steps import Fault, run_steps
 
@@ -148,20 +149,18 @@ def _set_the_stage(end: Socket, namespaces: tuple[int, ...], groundwork: Groundw
 
 def _perform(end: Socket, groundwork: Groundwork) -> None:
     """Hear of the container and become it. Raises EcirunError; otherwise it does not return."""
-    told, _descriptors = messages.receive(end)
-    if told is None:
-        os._exit(0)
-    container: ProcessPlan = from_plain(ProcessPlan, told["process"])
+    bench = Bench(end)
+    told, descriptors = _next_message(end)
+    run_steps(steps_in_group(), bench, fault=Fault(*told["fault"]))
+    while "process" in told:  # the last of them counts
+        container: ProcessPlan = from_plain(ProcessPlan, told["process"])
+        verbose, fault = told["verbose"], Fault(*told["fault"])
+        told, descriptors = _next_message(end)
+    orders = told
 
     def say(step: str) -> None:
         messages.send(end, {"step": step})
 
-    verbose, fault = say if told["verbose"] else None, Fault(*told["fault"])
-    bench = Bench(end)
-    run_steps(steps_without_tree(container, groundwork), bench, verbose, fault)
-    orders, descriptors = messages.receive(end)
-    if orders is None:
-        os._exit(0)
     container = container._replace(command=with_address(container.command, orders["address"]))
     bench.directory, bench.program = descriptors[STREAMS], orders["program"]
     for number, stream in enumerate(descriptors[:STREAMS]):
@@ -169,7 +168,15 @@ def _perform(end: Socket, groundwork: Groundwork) -> None:
         os.close(stream)
     if container.shared_processes:
         bench.pause = descriptors[STREAMS + 1]
-    run_steps(steps_in_tree(container, window=tuple(orders["window"])), bench, verbose, fault)
+    steps = steps_in_tree(container, groundwork, window=tuple(orders["window"]))
+    run_steps(steps, bench, say if verbose else None, fault)
+
+
+def _next_message(end: Socket) -> tuple[Message, tuple[int, ...]]:
+    message, descriptors = messages.receive(end)
+    if message is None:
+        os._exit(0)
+    return message, descriptors
 
 
 def with_address(command: Command, address: str) -> Command:

@@ -1,4 +1,4 @@
-"""The steps of a container's process: those that need no tree, then those in its finished tree, up to exec.
+"""The steps of a container's process: when it is in its control group, then in its finished tree, up to exec.
 
 Nothing here may import, log or take a lock: only the container's own files are left to look at.
 """
@@ -285,16 +285,18 @@ def cannot_execute(program: str, error: OSError) -> CommandNotFound | CommandNot
     return CommandNotExecutable(message, hint="check the file's mode, format and interpreter")
 
 
-def steps_without_tree(container: ProcessPlan, groundwork: Groundwork) -> list[Step[Bench]]:
-    """What can be done while the supervisor makes the tree, in order."""
-    return [CgroupNamespace(), LimitCapabilities(container.identity, int(groundwork.bounding, 16))]
+def steps_in_group() -> list[Step[Bench]]:
+    """What must wait until the supervisor has put the process into its control group, and for nothing else, in order."""
+    return [CgroupNamespace()]
 
 
-def steps_in_tree(container: ProcessPlan, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
+def steps_in_tree(container: ProcessPlan, groundwork: Groundwork, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
     """The other steps, in order."""
     command, uid = container.command, container.identity.uid
     shared = container.shared_processes
-    steps: list[Step[Bench]] = [OpenTerminal(uid, window, shared_processes=shared)] if command.terminal else []
+    steps: list[Step[Bench]] = [LimitCapabilities(container.identity, int(groundwork.bounding, 16))]
+    if command.terminal:
+        steps.append(OpenTerminal(uid, window, shared_processes=shared))
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), CheckProgram(command)]
     if shared:
         return [*steps, JoinPause(), BecomeUser(container.identity), AwaitAll(), SpawnAndWait(command)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import shadow
-from ecirun.runtime.container_steps import steps_in_tree, steps_without_tree
+from ecirun.runtime.container_steps import steps_in_group, steps_in_tree
 from ecirun.runtime.pod_steps import pod_steps
 from ecirun.runtime.sandbox_steps import sandbox_steps
 from ecirun.runtime.stage_steps import stage_steps
@@ -22,10 +22,12 @@ def all_steps(plan: PodPlan) -> Iterator[str]:
         where = f"[{container.name}] " if several else ""
         for inside in stage_steps(container.groundwork()):
             yield where + inside.describe()
+        for entered in steps_in_group():
+            yield where + entered.describe()
         if number == 0:
             for own in pod_steps(plan):
                 yield own.describe()
         for made in tree_steps(container, shadow.shadowed(plan.sysctls)):
             yield where + made.describe()
-        for later in (*steps_without_tree(container.process(), container.groundwork()), *steps_in_tree(container.process())):
+        for later in steps_in_tree(container.process(), container.groundwork()):
             yield where + later.describe()

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from ecirun.linux import cgroup
-from ecirun.plan.model import NO_LIMITS, POD_IP, ContainerPlan, Groundwork, Limits, PodPlan
+from ecirun.plan.model import NO_LIMITS, POD_IP, ContainerPlan, Groundwork, Limits, PodPlan, ProcessPlan
 from ecirun.runtime import container_process, joiner, limits, log_reader, pod_steps, shadow, tree_steps
 from ecirun.runtime.child import Child
 from ecirun.runtime.logs import LogFile
@@ -26,13 +26,16 @@ LOG_TAIL_READ = 65536  # with the marks of all those lines
 
 
 class Sandbox:
-    """What a supervisor has made ahead: the bench, and one process that can become a container."""
+    """What a supervisor has made ahead: the bench, and one process that can become a container, probably the `expected` one."""
 
-    def __init__(self, bench: Bench, zygote: Zygote, groundwork: Groundwork, process: Child | None) -> None:
+    def __init__(
+        self, bench: Bench, zygote: Zygote, groundwork: Groundwork, process: Child | None, expected: ProcessPlan | None = None
+    ) -> None:
         self.bench = bench
         self.zygote = zygote
         self.groundwork = groundwork
         self.process = process
+        self.expected = expected
 
 
 class Equipment:

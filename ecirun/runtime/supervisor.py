@@ -22,14 +22,14 @@ import contextlib
 import gc
 import os
 import signal
-from typing import NamedTuple
 
 from ecirun.errors import EcirunError
 from ecirun.linux import cgroup, mount, process, sockets, sysctl_probe
 from ecirun.linux.sockets import Socket
-from ecirun.plan.model import Groundwork, PodPlan, decode
+from ecirun.plan.model import Groundwork, PodPlan, ProcessPlan, decode
 from ecirun.runtime import container_process, makeshift, messages, spawning
 from ecirun.runtime.container_run import ContainerRun
+from ecirun.runtime.container_steps import steps_in_group
 from ecirun.runtime.equipment import Equipment, Sandbox, discard
 from ecirun.runtime.groups import Groups
 from ecirun.runtime.loop import Loop
@@ -64,7 +64,7 @@ def supervise(
         _own_session(client)
         fence = Groups(others)
         zygote = Zygote(fence.new())
-        home = _Home(os.open("/proc/self/ns/mnt", READ), os.open("/proc/self/ns/net", READ), zygote, fence.lock)
+        home = _Home(zygote, fence.lock)
         while _Supervisor(client, groundwork, hierarchies, fault, home).run():
             _come_home(home, client)
         zygote.rest()
@@ -76,16 +76,18 @@ def supervise(
         os._exit(0)
 
 
-class _Home(NamedTuple):
+class _Home:
     """What a supervisor keeps from pod to pod: the launcher's mount namespace and the host's network, open, and a zygote.
 
-    `fence` is the lock of the zygote's control group.
+    `fence` is the lock of the zygote's control group. `last` is the first process of the last pod, probably the next one's too.
     """
 
-    mounts: int
-    network: int
-    zygote: Zygote
-    fence: int
+    def __init__(self, zygote: Zygote, fence: int) -> None:
+        self.mounts = os.open("/proc/self/ns/mnt", READ)
+        self.network = os.open("/proc/self/ns/net", READ)
+        self.zygote = zygote
+        self.fence = fence
+        self.last: ProcessPlan | None = None
 
 
 def _come_home(home: _Home, client: Socket) -> None:
@@ -123,6 +125,7 @@ class _Supervisor:
         self.groundwork = groundwork
         self.hierarchies = hierarchies
         self.fault = fault
+        self.home = home
         self.zygote = home.zygote
         self.bench = Bench(home.network, Groups(hierarchies))
         self.loop = Loop()
@@ -185,7 +188,9 @@ class _Supervisor:
         child = container_process.start(self.zygote, self.bench.namespaces, self.groundwork, group, self.fault)
         if group is not None:
             cgroup.add(group, child.pid)
-        return Sandbox(self.bench, self.zygote, self.groundwork, child)
+        if self.home.last is not None:
+            container_process.introduce(child.end, self.home.last, verbose=False, fault=self.fault)
+        return Sandbox(self.bench, self.zygote, self.groundwork, child, self.home.last)
 
     def _look(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:
         """What the sandbox's namespaces make of sysctls, and the host's values."""
@@ -199,9 +204,10 @@ class _Supervisor:
 
     def _run_pod(self, request: Request, sandbox: Sandbox) -> Message:
         plan, self.plan_text = decode(request.plan), request.plan
-        if sandbox.process is not None:
-            first = plan.all_containers[0].process()
+        first = plan.all_containers[0].process()
+        if sandbox.process is not None and (first != sandbox.expected or request.verbose or request.fault != self.fault):
             container_process.introduce(sandbox.process.end, first, verbose=request.verbose, fault=request.fault)
+        self.home.last = first
         self.detached = request.detached
         self.scratch, self.scratch_path = request.scratch, plan.scratch
         folder = self.bench.folder
@@ -216,6 +222,8 @@ class _Supervisor:
                 say(made.describe())
             for staged in stage_steps(self.groundwork):
                 say(staged.describe())
+            for entered in steps_in_group():
+                say(entered.describe())
         run_steps(pod_steps(plan), self.bench, say, request.fault)
         if plan.network.mode == "bridge":
             from ecirun.runtime import bridge

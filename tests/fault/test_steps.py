@@ -18,7 +18,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux import cgroup
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import client, groups, lost
-from ecirun.runtime.container_steps import steps_in_tree, steps_without_tree
+from ecirun.runtime.container_steps import steps_in_group, steps_in_tree
 from ecirun.runtime.launching import Launcher
 from ecirun.runtime.pod_steps import pod_steps
 from ecirun.runtime.sandbox_steps import sandbox_steps
@@ -62,10 +62,10 @@ def steps_of(plan: PodPlan) -> list[str]:
     steps = [
         *sandbox_steps(),
         *stage_steps(container.groundwork()),
+        *steps_in_group(),
         *pod_steps(plan),
         *tree_steps(container, shadowed(plan.sysctls)),
-        *steps_without_tree(container.process(), container.groundwork()),
-        *steps_in_tree(container.process()),
+        *steps_in_tree(container.process(), container.groundwork()),
     ]
     return list(dict.fromkeys(step.name for step in steps))
 
