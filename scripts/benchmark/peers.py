@@ -174,7 +174,9 @@ VERSIONS = {
 }
 
 _PODMAN = "podman"
-_CHANGES = ["--change", f"CMD {json.dumps(FOREVER)}", "--change", "ENV PATH=/usr/bin:/bin"]
+# Ends when it is asked to, as the pause of a pod does, whose place it takes.
+_PAUSE = ["sh", "-c", "trap 'exit 0' TERM; sleep 1000000 & wait"]
+_CHANGES = ["--change", f"CMD {json.dumps(_PAUSE)}", "--change", "ENV PATH=/usr/bin:/bin"]
 _LIKE_THE_POD = [
     *("--network", "none", "--read-only", "--user", "1000:1000", "--sysctl", "net.core.somaxconn=1024"),
     *("--sysctl", "kernel.msgmax=65536"),
