@@ -28,9 +28,14 @@ class Child(NamedTuple):
             end_keeper(self.keeper)
 
 
+def kill_keeper(keeper: tuple[int, int]) -> None:
+    """Have it end: the memory of an interpreter is taken down, which is slow."""
+    signal.pidfd_send_signal(keeper[1], signal.SIGKILL)
+
+
 def end_keeper(keeper: tuple[int, int]) -> None:
-    """Kill it and wait for that: the memory of an interpreter is taken down, which is slow."""
+    """Kill it and wait for its end."""
     pid, pidfd = keeper
-    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    kill_keeper(keeper)
     os.waitpid(pid, 0)
     os.close(pidfd)

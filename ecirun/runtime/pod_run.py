@@ -20,7 +20,7 @@ from ecirun.errors import EcirunError
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import PodPlan
 from ecirun.runtime import actions, container_process, life, messages, probes, spawning
-from ecirun.runtime.child import end_keeper
+from ecirun.runtime.child import end_keeper, kill_keeper
 from ecirun.runtime.container_run import ContainerRun
 from ecirun.runtime.ending import Termination
 from ecirun.runtime.equipment import Equipment
@@ -303,6 +303,11 @@ class PodRun:
         """End it when there is time."""
         self._keepers.append(keeper)
         self.loop.after(KEEPER_DELAY, self.end_keepers)
+
+    def kill_keepers(self) -> None:
+        """Have them end while there are other things to do."""
+        for keeper in self._keepers:
+            kill_keeper(keeper)
 
     def end_keepers(self) -> None:
         """End those that are left of containers' starts."""

@@ -350,6 +350,8 @@ class _Supervisor:
             os.waitpid(self.bench.pause.pid, 0)
         if not self.captured:
             self.zygote.dismiss()
+            if self.pod is not None:
+                self.pod.kill_keepers()
         self._release()
         if self.scratch >= 0:
             self._remove_scratch()
