@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import run_ecirun
@@ -17,7 +18,7 @@ from ecirun.api import launchers
 pytestmark = pytest.mark.sandbox
 
 
-def containers(*pairs: tuple[str, str], **spec: object) -> dict[str, object]:
+def containers(*pairs: tuple[str, str], **spec: object) -> dict[str, Any]:
     """A pod with a container for each name and shell script, that runs each once."""
     return {
         "apiVersion": "v1",
@@ -61,6 +62,31 @@ def test_a_pod_that_nobody_holds_any_more_ends():
     name = ecirun.run(ecirun.pod()).name
     while os.path.exists(f"/run/ecirun/{name}"):
         os.sched_yield()
+
+
+def test_a_pod_is_never_taken_for_the_one_before_it():
+    """The process of the next container is told ahead who it will probably be: the same as the last one."""
+    show = "id -u; echo $WHO; grep -e CapBnd -e Seccomp: /proc/self/status; umask; pwd"
+    one = containers(("main", show), securityContext={"runAsUser": 1000, "runAsGroup": 1000})
+    one["spec"]["containers"][0] |= {
+        "env": [{"name": "WHO", "value": "one"}],
+        "securityContext": {"capabilities": {"add": ["NET_ADMIN"]}},
+    }
+    other = containers(("main", show))
+    other["spec"]["containers"][0] |= {
+        "env": [{"name": "WHO", "value": "other"}],
+        "workingDir": "/tmp",
+        "securityContext": {"capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}},
+    }
+    said = {
+        "one": "1000\none\nCapBnd:\t00000000a80435fb\nSeccomp:\t0\n0022\n/\n",
+        "other": "0\nother\nCapBnd:\t0000000000000000\nSeccomp:\t2\n0022\n/tmp\n",
+    }
+    # Often enough that every supervisor has had either before either.
+    for who in ["one", "other", "one", "one", "other", "other"] * 4:
+        with ecirun.run({"one": one, "other": other}[who]) as pod:
+            assert pod.wait(timeout=20) == 0
+            assert pod.logs() == said[who]
 
 
 def test_names_are_unique_unless_they_are_given():
