@@ -14,7 +14,7 @@ import struct
 
 from ecirun.errors import CommandNotExecutable, CommandNotFound
 from ecirun.linux.filesystem import PROC_SUPER_MAGIC, filesystem_type
-from ecirun.linux.openat2 import open_in_root
+from ecirun.linux.openat2 import RESOLVE_IN_ROOT, open_in_root, openat2
 
 MAX_INTERPRETERS = 5  # fs/exec.c: a deeper chain is ELOOP
 PT_INTERP = 3
@@ -53,9 +53,9 @@ def find_program(argv0: str, path: str, cwd: str, root: int) -> str:
 def _is_there(root: int, path: str) -> bool:
     """Whether there is anything of that path, be it a link that leads nowhere."""
     try:
-        os.close(open_in_root(root, path, os.O_PATH | os.O_NOFOLLOW))
+        os.close(openat2(root, path, os.O_PATH | os.O_NOFOLLOW, resolve=RESOLVE_IN_ROOT))
     except OSError as error:
-        return error.errno == errno.ELOOP  # it leads through /proc, which is said when it is checked
+        return error.errno == errno.EXDEV  # it leads through a magic link of /proc, which is said when it is checked
     return True
 
 

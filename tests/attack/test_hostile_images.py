@@ -220,6 +220,17 @@ def test_a_path_in_proc_is_not_searched(images, in_image):
     assert result.stderr == f'ecirun: error: Can\'t run "/proc/self/exe": {THROUGH_PROC}\n'
 
 
+def test_a_path_that_leads_in_a_circle_is_passed_over(images, in_image):
+    images.add("circle", link("circle", "/circle"))
+    search = "env: [{name: PATH, value: '/circle:/bin'}]"
+    assert in_image("circle", ["true"], container=search) == (0, "", "")
+    assert in_image("circle", ["nosuch"], container=search) == (
+        127,
+        "",
+        'ecirun: error: Can\'t run "nosuch": not found in PATH=/circle:/bin\n    hint: check the command and the image\n',
+    )
+
+
 @pytest.mark.parametrize("before", [0, 1, 200, 1169], ids="{} entries before".format)
 def test_an_elf_interpreter_in_proc_is_refused(images, in_image, before):
     """However far behind in its table, which has 1170 entries at most."""
