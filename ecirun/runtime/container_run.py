@@ -120,9 +120,10 @@ class ContainerRun:
             with self.pod.equipment.tree_in_the_making(self.plan, tree, self._streams()) as made:
                 self._give_orders(child, made)
             self.pod.equipment.limit(self.group, self.plan.limits, self.pod.warn)
-            self._may_execute = container_process.let_execute(child.end)
             if self._capture:
                 self._capture.into(self.pod.equipment.new_log(self.name, again=self.restarts > 0))
+            # Nothing may fail from here on.
+            self._may_execute = container_process.let_execute(child.end)
         except (OSError, EcirunError) as error:
             self._error = container_process.error_message(error)
             child.end.shutdown(sockets.SHUT_WR)
