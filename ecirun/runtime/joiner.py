@@ -44,7 +44,7 @@ NAMESPACES = POD_NAMESPACES | process.CLONE_NEWNS | process.CLONE_NEWPID | proce
 def start(zygote: Zygote, container: int, plan: ProcessPlan, group: cgroup.Group | None) -> Child:
     """A process that joins the container whose PID 1 the pidfd `container` refers to, in its `group`. Raises OSError."""
     groups = dict(group.folders) if group is not None else {}
-    return zygote.fork("joiner", {"process": plain(plan), "groups": groups, "born_in": groups.get("2", "")}, (container,))
+    return zygote.fork("joiner", {"process": plain(plan), "groups": groups}, (container,))
 
 
 def become_joiner(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:

@@ -58,7 +58,7 @@ class Zygote:
             self.has_rested = True
 
     def fork(self, become: Literal["container", "joiner"], message: Message, descriptors: tuple[int, ...]) -> Child:
-        """A new child of this process, born in the version 2 group `message["born_in"]` if there is one. Raises OSError."""
+        """A new child of this process; a joiner is born in the version 2 one of `message["groups"]`. Raises OSError."""
         ours, theirs = sockets.pair()
         request = {"become": become, **message}
         try:
@@ -103,8 +103,8 @@ def _serve(end: Socket, group: cgroup.Group | None) -> None:
 def _fork(end: Socket, message: Message, descriptors: tuple[int, ...]) -> None:
     birthplace = -1
     try:
-        if message.get("born_in"):
-            birthplace = os.open(message["born_in"], os.O_PATH | os.O_CLOEXEC)
+        if message["become"] == "joiner":  # the keeper of a container's memory must stay out of the container's group
+            birthplace = cgroup.birthplace(cgroup.Group(message["groups"]))
         pid, pidfd = process.clone3(process.CLONE_PARENT, birthplace)
     except OSError as error:
         messages.send(end, {"errno": error.errno})
