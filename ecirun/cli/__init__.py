@@ -51,14 +51,14 @@ def main(argv: Sequence[str] | None = None, launcher: Launcher | None = None, de
     to the caller.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    ahead = CommandLine(None, launcher, tuple(words), decided)
+    every = tuple(words)
     # Cut here: click would take options behind `--` for the workload's own only half of the time.
     tail = None
     if "--" in words:
         cut = words.index("--")
         words, tail = words[:cut], tuple(words[cut + 1 :])
     try:
-        return _run(words, ahead._replace(tail=tail))
+        return _run(words, CommandLine(tail, launcher, every, decided))
     except EcirunError as error:
         streams.say_error(error)
         return error.exit_code

@@ -34,7 +34,7 @@ def recall(words: Sequence[str]) -> PodPlan | None:
     try:
         kept = _read(_path(words))
         inputs = kept["inputs"]
-        if inputs != {**_quick(words, inputs["store"], inputs["spec"]), "code": inputs["code"]} or inputs["code"] != _code():
+        if not _are_the_same(words, inputs) or inputs["code"] != _code():
             return None
         plan = decode(b"{}\n" + kept["plan"].encode())._replace(name=kept["name"], uid=new_uid(), scratch="")
     except (LookupError, TypeError, ValueError, AttributeError, OSError):
@@ -48,7 +48,7 @@ def keep(words: Sequence[str], inputs: Inputs, plan: PodPlan) -> None:
     if plan.scratch or plan.uid in common:
         return  # they are new each time
     with contextlib.suppress(OSError, ValueError):
-        if inputs != {**_quick(words, inputs["store"], inputs["spec"]), "code": inputs["code"]}:
+        if not _are_the_same(words, inputs):
             return  # something has changed meanwhile, and nobody knows before or after what
         path = _path(words)
         folder = os.path.dirname(path)
@@ -67,6 +67,11 @@ def keep(words: Sequence[str], inputs: Inputs, plan: PodPlan) -> None:
 def inputs_of(words: Sequence[str], store: str, spec: str) -> Inputs:
     """All that a plan may depend on that is kept, as it is now. Raises OSError or ValueError."""
     return {**_quick(words, store, spec), "code": _code()}
+
+
+def _are_the_same(words: Sequence[str], inputs: Inputs) -> bool:
+    """Whether the inputs are as they are now, but for the code, which takes longest to look at."""
+    return inputs == {**_quick(words, inputs["store"], inputs["spec"]), "code": inputs["code"]}
 
 
 def _quick(words: Sequence[str], store: str, spec: str) -> Inputs:

@@ -9,13 +9,13 @@ from ecirun.cli import decided, streams
 from ecirun.cli.beside import Beside, claims_of
 from ecirun.cli.command import CommandLine, Given
 from ecirun.cli.judging import admitted_pod
+from ecirun.cli.options import plan_options
 from ecirun.cli.sources import EXAMPLE, STDIN
 from ecirun.cli.status_file import StatusFile
 from ecirun.cli.transfer_progress import ShownProgress
 from ecirun.image.obtain import must_ask
 from ecirun.image.place import default_store
 from ecirun.image.store import find_image
-from ecirun.plan.build import Options
 from ecirun.plan.model import PodPlan
 from ecirun.plan.uid import new_uid
 from ecirun.policy.load import Policy, policy_names
@@ -36,17 +36,8 @@ def decide(reservation: Reservation, policy: Policy, line: CommandLine, given: G
     if not given["dry_run"]:
         privileges.check_root()  # nor is an image made for a pod that cannot run
     status.phase = "plan"
-    options = Options(
-        container=given["container"],
-        command=line.tail,
-        name=given["name"],
-        network=given["network"],
-        sysctls=given["sysctls"],
-        writable_root=given["writable_root"],
-        terminal=given["tty"],
-        foreground=not given["detach"],
-        uid=new_uid(),
-        scratch=os.path.join(os.path.abspath(store), "volumes"),
+    options = plan_options(given, line.tail)._replace(
+        foreground=not given["detach"], uid=new_uid(), scratch=os.path.join(os.path.abspath(store), "volumes")
     )
     plan = plan_pod(
         pod,

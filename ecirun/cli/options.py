@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ecirun.cli.command import Option
+from ecirun.cli.command import Given, Option
 
 if TYPE_CHECKING:
     import click
+
+    from ecirun.plan.build import Options
 
 
 def spec_name() -> click.ParamType[Any]:
@@ -74,3 +76,18 @@ sysctls = Option(
     "or written to the host.",
 )
 store = Option("--store", metavar="DIR", help="The image store (default: $ECIRUN_STORE, or /var/lib/ecirun).")
+
+
+def plan_options(given: Given, tail: tuple[str, ...] | None) -> Options:
+    """What was chosen of the plan; `tail` is what followed the first `--`, if any."""
+    from ecirun.plan.build import Options
+
+    return Options(
+        container=given["container"],
+        command=tail,
+        name=given["name"],
+        network=given["network"],
+        sysctls=given["sysctls"],
+        writable_root=given["writable_root"],
+        terminal=given["tty"],
+    )

@@ -15,7 +15,6 @@ from ecirun.cli.judging import admitted_pod
 from ecirun.cli.spec_name import SpecName
 from ecirun.image.place import default_store
 from ecirun.image.progress import SILENT
-from ecirun.plan.build import Options
 from ecirun.plan.model import UNKNOWN_YET
 from ecirun.policy.load import load_policy
 from ecirun.report.plan_text import plan_text
@@ -50,16 +49,8 @@ def command(context: click.Context, /, **given: Any) -> int:
     pod = admitted_pod(given["spec"], given, policy, beside.learn, say_warnings=not given["quiet"])
     beside.read(given["beside"])
     beside.refuse_broken()
-    options = Options(
-        container=given["container"],
-        command=context.obj.tail if context.obj else None,
-        name=given["name"],
-        network=given["network"],
-        sysctls=given["sysctls"],
-        writable_root=given["writable_root"],
-        terminal=given["tty"],
-        uid=UNKNOWN_YET,
-    )
+    tail = context.obj.tail if context.obj else None
+    options = shared.plan_options(given, tail)._replace(uid=UNKNOWN_YET)
     store = given["store"] or default_store()
     plan = plan_pod(
         pod,

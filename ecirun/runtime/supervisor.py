@@ -126,7 +126,6 @@ class _Supervisor:
         self.hierarchies = hierarchies
         self.fault = fault
         self.home = home
-        self.zygote = home.zygote
         self.bench = Bench(home.network, Groups(hierarchies))
         self.loop = Loop()
         self.control: Socket | None = None
@@ -183,14 +182,14 @@ class _Supervisor:
         self.control = self._listen()
         if self.groundwork.shared_processes:
             # Its procfs is that of pause, which is a process of the pod's: there is none yet.
-            return Sandbox(self.bench, self.zygote, self.groundwork, None)
+            return Sandbox(self.bench, self.home.zygote, self.groundwork, None)
         group = self.bench.first_group
-        child = container_process.start(self.zygote, self.bench.namespaces, self.groundwork, group, self.fault)
+        child = container_process.start(self.home.zygote, self.bench.namespaces, self.groundwork, group, self.fault)
         if group is not None:
             cgroup.add(group, child.pid)
         if self.home.last is not None:
             container_process.introduce(child.end, self.home.last, verbose=False, fault=self.fault)
-        return Sandbox(self.bench, self.zygote, self.groundwork, child, self.home.last)
+        return Sandbox(self.bench, self.home.zygote, self.groundwork, child, self.home.last)
 
     def _look(self, paths: list[str]) -> dict[str, tuple[str, str | None]]:
         """What the sandbox's namespaces make of sysctls, and the host's values."""
@@ -349,7 +348,7 @@ class _Supervisor:
             spawning.send_signal(self.bench.pause.pidfd, signal.SIGKILL)
             os.waitpid(self.bench.pause.pid, 0)
         if not self.captured:
-            self.zygote.dismiss()
+            self.home.zygote.dismiss()
             if self.pod is not None:
                 self.pod.kill_keepers()
         self._release()
@@ -364,7 +363,7 @@ class _Supervisor:
             if not self.keeps_folder(last):
                 folder.give_up_name()
         # A zygote made anew is of this pod's namespaces, which no other pod shall see.
-        free = self.forgotten and last is not None and "error" not in last and not self.zygote.has_rested
+        free = self.forgotten and last is not None and "error" not in last and not self.home.zygote.has_rested
         free = free and messages.send(self.client, {"free": True})
         if last is not None and not self.captured:
             messages.send(self.client, {"ended": last})

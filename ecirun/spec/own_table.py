@@ -20,7 +20,7 @@ def own_table(path: str) -> dict[str, Any]:
     folder, name = os.path.split(path)
     kept = os.path.join(folder, "__pycache__", f"{name}.{sys.implementation.cache_tag}")
     with contextlib.suppress(OSError, ValueError, EOFError, TypeError), open(kept, "rb") as file:
-        found, table = marshal.load(file)  # a list and a dict; whatever else it is raises one of these
+        found, table = marshal.load(file)  # what is no pair raises one of these
         if found == stamp and isinstance(table, dict):
             return table
     import tomllib
