@@ -27,6 +27,7 @@ from typing import Any
 
 # The hint of an error that may come of this host: whoever shows it to a user may ask the doctor for a better one.
 SEE_DOCTOR = "see what this host lacks: ecirun doctor"
+SEE_LIMITS = "see what has run out: ulimit -a, and pids.max and memory.max of this control group"
 
 
 class EcirunError(Exception):

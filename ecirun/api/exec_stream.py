@@ -46,19 +46,17 @@ class ExecStream:
             forks.keep(self)
 
     def _open(self, opened: list[int], execute: Callable[[tuple[int, ...]], object], *, stdin: bool) -> None:
-        if stdin:
-            opened += os.pipe2(os.O_CLOEXEC)
-        else:
-            opened += os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), -1
-        opened += (*os.pipe2(os.O_CLOEXEC), *os.pipe2(os.O_CLOEXEC))
-        read_in, write_in, read_out, write_out, read_err, write_err = opened
+        opened += os.pipe2(os.O_CLOEXEC)
+        opened += os.pipe2(os.O_CLOEXEC)
+        opened += os.pipe2(os.O_CLOEXEC) if stdin else [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)]
+        read_out, write_out, read_err, write_err, read_in, *write_in = opened
         self._status, theirs = sockets.pair()
         execute((theirs.fileno(), read_in, write_out, write_err))
         theirs.close()
         for descriptor in (read_in, write_out, write_err):
             os.close(descriptor)
         opened.clear()
-        self.stdin = forks.Pipe(write_in, "wb") if stdin else None
+        self.stdin = forks.Pipe(write_in[0], "wb") if stdin else None
         self.stdout = forks.Pipe(read_out, "rb")
         self.stderr = forks.Pipe(read_err, "rb")
 

@@ -56,10 +56,9 @@ class SharedLauncher:
             try:
                 sandbox = self._take(groundwork)
             except LaunchFailed:
-                if not self._worked:
+                if not self._worked or self._launcher.ready:
                     raise
                 # Somebody has killed it, and may not do so again.
-                self._launcher.close()
                 self._launcher = Launcher(shared=self.detached)
                 sandbox = self._take(groundwork)
             self._worked = True

@@ -4,6 +4,7 @@
     starts it with a socket   ───▶    1. a mount namespace of its own, in which the host's tree is read-only
     {"sandbox": groundwork}   ───▶    2. forks a supervisor, which makes a sandbox
     {"sandbox": pid} + socket ◀───       (the client talks to the supervisor itself from here on)
+    {"refused": why}          ◀───       or cannot fork one
     {"share": true}           ───▶    3. also listens for others, so that detached pods share one launcher's memory
     end of file               ───▶    4. ends when no client and no supervisor is left
 
@@ -123,15 +124,30 @@ class _Launcher:
                 self.poll.register(self.meeting_place.listening.fileno(), select.POLLIN)
 
     def _start_supervisor(self, client: Socket, message: Message) -> None:
-        ours, theirs = sockets.pair()
-        # The first process of a PID namespace: when it dies, the kernel kills all that came of it, whatever they made of
-        # themselves meanwhile. PDEATHSIG alone does not survive a change of user.
-        pid, pidfd = process.clone3(process.CLONE_NEWPID)
-        if pid == 0:
-            groundwork = from_plain(Groundwork, message["sandbox"])
-            supervise(ours, groundwork, self.hierarchies, self.others, Fault(*message["fault"]))
-        ours.close()
+        try:
+            pid, pidfd, theirs = self._fork_supervisor(message)
+        except OSError as error:
+            # That pod cannot be launched; those that run go on.
+            messages.send(client, {"refused": error.strerror})
+            return
         messages.send(client, {"sandbox": pid}, (theirs.fileno(),))
         theirs.close()
         self.children[pidfd] = pid
         self.poll.register(pidfd, select.POLLIN)
+
+    def _fork_supervisor(self, message: Message) -> tuple[int, int, Socket]:
+        """Its pid, a pidfd, and the client's end of the socket to it. Raises OSError."""
+        ours, theirs = sockets.pair()
+        try:
+            # The first process of a PID namespace: when it dies, the kernel kills all that came of it, whatever they made of
+            # themselves meanwhile. PDEATHSIG alone does not survive a change of user.
+            pid, pidfd = process.clone3(process.CLONE_NEWPID)
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
+        if pid == 0:
+            groundwork = from_plain(Groundwork, message["sandbox"])
+            supervise(ours, groundwork, self.hierarchies, self.others, Fault(*message["fault"]))
+        ours.close()
+        return pid, pidfd, theirs

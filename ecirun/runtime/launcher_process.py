@@ -14,13 +14,18 @@ BOOT = "import sys; sys.path[:] = sys.argv[1:]; from ecirun.runtime.launcher imp
 
 def start_launcher_process() -> tuple[Socket, int]:
     """This process's end of the socket to it, and its pid. Raises OSError."""
+    argv = [sys.executable, "-I", "-S", "-c", BOOT, *module_path()]
     ours, theirs = sockets.pair()
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
-    pid = os.posix_spawn(sys.executable, [sys.executable, "-I", "-S", "-c", BOOT, *module_path()], {}, file_actions=actions)
-    os.close(null)
-    theirs.close()
-    return ours, pid
+    try:
+        return ours, os.posix_spawn(sys.executable, argv, {}, file_actions=actions)
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        os.close(null)
+        theirs.close()
 
 
 def fork_launcher_process() -> tuple[Socket, int]:

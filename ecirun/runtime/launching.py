@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ecirun.errors import SEE_DOCTOR, HostUnsupported, LaunchFailed
+from ecirun.errors import SEE_DOCTOR, SEE_LIMITS, HostUnsupported, LaunchFailed
 from ecirun.linux import sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Groundwork, plain
@@ -46,7 +46,7 @@ class Launcher:
         self.fault = fault_from_environment()
 
     def start(self) -> None:
-        """Find it or start it, unless that is done. Raises HostUnsupported when there is no right to."""
+        """Find it or start it, unless that is done. Raises HostUnsupported when there is no right to, or LaunchFailed."""
         if self.end is None and self.shared:
             self.end = sharing.meet(STATE)
         if self.end is None:
@@ -57,7 +57,10 @@ class Launcher:
             os.makedirs(STATE, 0o700, exist_ok=True)
         except OSError as error:
             raise HostUnsupported(f"Can't write {STATE}: {error.strerror}", hint="run ecirun as root") from None
-        self.end, self.pid = start_launcher_process()
+        try:
+            self.end, self.pid = start_launcher_process()
+        except OSError as error:
+            raise LaunchFailed(f"Can't start the launcher: {error.strerror}", step="launcher", hint=SEE_LIMITS) from None
         if self.shared:
             messages.send(self.end, {"share": True})
 
@@ -72,19 +75,29 @@ class Launcher:
         self.start()
         while self._asked:
             sandbox = self._receive()
+            if isinstance(sandbox, str):
+                continue  # what it could not make ahead, it may make now
             if sandbox.groundwork == groundwork:
                 return sandbox
             sandbox.end.close()
         self.ask(groundwork)
-        return self._receive()
+        sandbox = self._receive()
+        if isinstance(sandbox, str):
+            raise LaunchFailed(sandbox, step="launcher", hint=SEE_LIMITS)
+        return sandbox
 
-    def _receive(self) -> Sandbox:
+    def _receive(self) -> Sandbox | str:
+        """The next of what was asked for, or why it could not be made. Raises LaunchFailed when the launcher is no more."""
         assert self.end is not None
         message, descriptors = messages.receive(self.end)
         groundwork = self._asked.pop(0)  # only now: an interrupt must not set the two lists apart
+        if message is None:
+            self.close()
         if message is None or "error" in message:
             why = message["error"] if message else "Can't start the launcher: it ended at once"
             raise LaunchFailed(why, step="launcher", hint=SEE_DOCTOR)
+        if "refused" in message:
+            return f"Can't start a supervisor: {message['refused']}"
         return Sandbox(sockets.adopt(descriptors[0]), groundwork)
 
     @property

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from programs import need
-from running import PROGRAM, Result
+from running import CHECKOUT, PROGRAM, Result
 
 from ecirun.linux import cgroup
 
@@ -22,12 +23,15 @@ CALLS = ("clone3", "unshare", "setns", "mount", "fsopen", "fsmount", "move_mount
 INTERRUPTED = ("poll", "ppoll", "recvmsg", "sendmsg", "wait4", "openat2", "mount_setattr", "clone3")
 
 
-def run(pod: str, *, before: tuple[str, ...] = (), descriptors: int = 0) -> Result:
+LIMITS = "see what has run out: ulimit -a, and pids.max and memory.max of this control group"
+
+
+def run(pod: str, option: str = "--quiet", *, before: tuple[str, ...] = (), descriptors: int = 0) -> Result:
     def limit() -> None:
         if descriptors:
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
-    command = [*before, *PROGRAM, "run", "-q", pod, "--", "echo", "fine"]
+    command = [*before, *PROGRAM, "run", option, pod, "--", "echo", "fine"]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, preexec_fn=limit, close_fds=True
     )
@@ -80,6 +84,81 @@ def test_a_call_that_finds_no_memory_is_an_error(pod_file, strace, call):
 def test_a_call_that_is_interrupted_does_no_harm(pod_file, strace, call):
     result = run(pod_file(), before=strace(f"{call}:error=EINTR:when=1+7"))
     assert is_an_error_or_fine(result), result
+
+
+@pytest.mark.usefixtures("fine_again")
+@pytest.mark.parametrize("option", ["--quiet", "--detach"])
+def test_where_no_process_can_be_started_is_an_error(pod_file, strace, option):
+    result = run(pod_file(), option, before=strace("clone,clone3,?vfork,?fork:error=EAGAIN"))
+    assert result == (
+        125,
+        "",
+        f"ecirun: error: Can't start the launcher: Resource temporarily unavailable\n    hint: {LIMITS}\n",
+    )
+
+
+@pytest.mark.usefixtures("fine_again")
+def test_a_launcher_that_cannot_fork_says_so(pod_file, strace):
+    result = run(pod_file(), before=strace("clone3:error=EAGAIN"))
+    assert result == (
+        125,
+        "",
+        f"ecirun: error: Can't start a supervisor: Resource temporarily unavailable\n    hint: {LIMITS}\n",
+    )
+
+
+UNTIL_THE_LAUNCHER_HAS_NO_MORE_DESCRIPTORS = """
+import contextlib, resource
+import ecirun, psutil
+sleeper = ecirun.pod(command=["sleep", "1000"])
+with contextlib.ExitStack() as pods:
+    first = pods.enter_context(ecirun.run(sleeper, name="first"))
+    [launcher] = psutil.Process().children()
+    soft, hard = resource.prlimit(launcher.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(launcher.pid, resource.RLIMIT_NOFILE, (40, hard))  # which is enough for a supervisor
+    try:
+        for number in range(40):
+            pods.enter_context(ecirun.run(sleeper, name=f"p{number}"))
+    except ecirun.LaunchFailed as error:
+        print(error.message, error.step, error.hint, sep="\\n")
+    print(first.exec(["echo", "still there"]).stdout, end="")
+    resource.prlimit(launcher.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    print(pods.enter_context(ecirun.run(sleeper, name="more")).exec(["echo", "and more"]).stdout, end="")
+"""
+
+
+def test_pods_go_on_when_their_launcher_can_start_no_more():
+    script = [sys.executable, "-c", UNTIL_THE_LAUNCHER_HAS_NO_MORE_DESCRIPTORS]
+    done = subprocess.run(script, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+    said = f"Can't start a supervisor: Too many open files\nlauncher\n{LIMITS}\nstill there\nand more\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
+NO_DESCRIPTOR_LEFT = """
+import os, resource
+import ecirun
+with ecirun.run(ecirun.pod(command=["sleep", "1000"])) as pod:
+    pod.exec(["true"])
+    for free in range(8):
+        before = len(os.listdir("/proc/self/fd")) - 1
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + free, hard))
+        try:
+            pod.exec(["true"])
+        except OSError as error:
+            print(error.strerror)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert len(os.listdir("/proc/self/fd")) - 1 == before
+    print(pod.exec(["echo", "fine"]).stdout, end="")
+"""
+
+
+def test_exec_without_descriptors_is_an_error_and_leaves_none_open():
+    done = subprocess.run(
+        [sys.executable, "-c", NO_DESCRIPTOR_LEFT], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
+    )
+    said = set(done.stdout.splitlines())
+    assert (done.returncode, said, done.stderr) == (0, {"Too many open files", "fine"}, "")
 
 
 def folders_of_pods() -> list[Path]:
