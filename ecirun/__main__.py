@@ -6,14 +6,17 @@ import gc
 import os
 import sys
 
+# A command lives for a moment and frees its memory by ending; the collector would only take a tenth of that moment.
+gc.disable()
+
 if sys.flags.no_site:
     # As scripts/ecirun starts it: this checkout, and the packages of its virtual environment.
     checkout = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     sys.path += [checkout, f"{checkout}/.venv/lib/{version}/site-packages"]
 
-from ecirun.linux.init import leave_first_place
-from ecirun.linux.standard_streams import open_standard_streams
+from ecirun.linux.init import leave_first_place  # noqa: E402
+from ecirun.linux.standard_streams import open_standard_streams  # noqa: E402
 
 TYPE_CHECKING = False  # what it is in `typing`, whose import takes longer than all of this
 if TYPE_CHECKING:
@@ -27,8 +30,6 @@ STARTS_NOTHING = ("--help", "--dry-run")
 
 def main() -> int:
     """Run the command that the arguments name and return its exit code."""
-    # A command lives for a moment and frees its memory by ending; the collector would only take a tenth of that moment.
-    gc.disable()
     leave_first_place()
     open_standard_streams()
     launcher, decided = None, None
