@@ -78,7 +78,7 @@ def test_any_mapping_and_tuple_is_as_good_as_a_dict_and_list():
     assert ecirun.load(types.MappingProxyType(source))[0].findings == ()
 
 
-@given(args=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3))
+@given(args=st.lists(st.text(st.characters(blacklist_categories=["Cs"])), min_size=1, max_size=3))
 @settings(max_examples=50, deadline=None)
 def test_text_in_a_dict_arrives_as_it_is(args):
     assert ecirun.load(manifest(*args))[0].spec.containers[0].args == tuple(args)

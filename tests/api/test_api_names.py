@@ -119,7 +119,7 @@ def imported_by(code: str) -> set[str]:
 
 def test_importing_ecirun_costs_next_to_nothing():
     more = imported_by("import ecirun") - imported_by("pass")
-    assert more == {"__future__", "ecirun", "types"}
+    assert more - {"_types"} == {"__future__", "ecirun", "types"}  # Python 3.14 has a part of `types` in C
 
 
 def test_the_errors_need_nothing_else():
