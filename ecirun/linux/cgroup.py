@@ -181,11 +181,9 @@ def _inherit_cpuset(folder: str) -> None:
     parent = os.path.dirname(folder)
     for name in ("cpuset.cpus", "cpuset.mems"):
         if not read(f"{folder}/{name}") and os.path.exists(f"{parent}/{name}"):
-            inherited = read(f"{parent}/{name}")
-            if not inherited:
+            if not read(f"{parent}/{name}"):
                 _inherit_cpuset(parent)
-                inherited = read(f"{parent}/{name}")
-            write(f"{folder}/{name}", inherited)
+            write(f"{folder}/{name}", read(f"{parent}/{name}"))
 
 
 def enable(folder: str, controllers: Iterable[str]) -> None:
