@@ -73,7 +73,7 @@ class Orders(NamedTuple):
     streams: tuple[int, ...]
     directory: int  # the working directory, open
     program: str
-    address: str
+    address: str  # of a pod whose plan could not know it
     window: tuple[int, ...]  # the size of the user's terminal, as `terminal.window_size` gives it
     pause: int = -1  # a pidfd, where processes are shared
 
@@ -154,21 +154,22 @@ def _perform(end: Socket, groundwork: Groundwork) -> None:
     run_steps(steps_in_group(), bench, fault=Fault(*told["fault"]))
     while "process" in told:  # the last of them counts
         container: ProcessPlan = from_plain(ProcessPlan, told["process"])
+        steps = steps_in_tree(container, groundwork)
         verbose, fault = told["verbose"], Fault(*told["fault"])
         told, descriptors = _next_message(end)
-    orders = told
+    if told["address"]:
+        command = with_address(container.command, told["address"])
+        steps = steps_in_tree(container._replace(command=command), groundwork)
 
     def say(step: str) -> None:
         messages.send(end, {"step": step})
 
-    container = container._replace(command=with_address(container.command, orders["address"]))
-    bench.directory, bench.program = descriptors[STREAMS], orders["program"]
+    bench.directory, bench.program, bench.window = descriptors[STREAMS], told["program"], tuple(told["window"])
     for number, stream in enumerate(descriptors[:STREAMS]):
         os.dup2(stream, number)
         os.close(stream)
     if container.shared_processes:
         bench.pause = descriptors[STREAMS + 1]
-    steps = steps_in_tree(container, groundwork, window=tuple(orders["window"]))
     run_steps(steps, bench, say if verbose else None, fault)
 
 

@@ -142,7 +142,7 @@ class ContainerRun:
             streams=tuple(made.streams),
             directory=made.directory,
             program=made.program,
-            address=equipment.address,
+            address=equipment.chosen_address,
             window=equipment.window,
             pause=equipment.pause,
         )

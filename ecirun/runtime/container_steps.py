@@ -29,9 +29,9 @@ TIOCSPTLCK = 0x40045431
 class Bench:
     """What the steps hand to each other.
 
-    `supervisor` is the socket to it, `directory` the working directory and `program` the path of what is executed. `pause` is a
-    pidfd of pause, and `terminal` the ruling end of a terminal that a step has opened, both only where processes are shared.
-    `all_is_there` says whether the supervisor has finished.
+    `supervisor` is the socket to it, `directory` the working directory, `program` the path of what is executed, and `window`
+    the size of the user's terminal. `pause` is a pidfd of pause, and `terminal` the ruling end of a terminal that a step has
+    opened, both only where processes are shared. `all_is_there` says whether the supervisor has finished.
     """
 
     def __init__(self, supervisor: Socket) -> None:
@@ -39,6 +39,7 @@ class Bench:
         self.all_is_there = False
         self.directory = -1
         self.program = ""
+        self.window: tuple[int, ...] = ()
         self.pause = -1
         self.terminal = -1
 
@@ -68,16 +69,15 @@ class OpenTerminal:
 
     name = "terminal"
 
-    def __init__(self, uid: int, window: tuple[int, ...], *, shared_processes: bool) -> None:
+    def __init__(self, uid: int, *, shared_processes: bool) -> None:
         self.uid = uid
-        self.window = window
         self.shared_processes = shared_processes
 
     def describe(self) -> str:
         return "open a terminal of the container's own"
 
     def run(self, bench: Bench) -> None:
-        terminal, user_end = open_terminal(self.uid, self.window)
+        terminal, user_end = open_terminal(self.uid, bench.window)
         if self.shared_processes:
             bench.terminal = os.dup(terminal)  # for the process that will be the leader of the terminal's session
         else:
@@ -290,13 +290,13 @@ def steps_in_group() -> list[Step[Bench]]:
     return [CgroupNamespace()]
 
 
-def steps_in_tree(container: ProcessPlan, groundwork: Groundwork, *, window: tuple[int, ...] = ()) -> list[Step[Bench]]:
+def steps_in_tree(container: ProcessPlan, groundwork: Groundwork) -> list[Step[Bench]]:
     """The other steps, in order."""
     command, uid = container.command, container.identity.uid
     shared = container.shared_processes
     steps: list[Step[Bench]] = [LimitCapabilities(container.identity, int(groundwork.bounding, 16))]
     if command.terminal:
-        steps.append(OpenTerminal(uid, window, shared_processes=shared))
+        steps.append(OpenTerminal(uid, shared_processes=shared))
     steps += [EnterDirectory(command.cwd, int(container.umask, 8)), CheckProgram(command)]
     if shared:
         return [*steps, JoinPause(), BecomeUser(container.identity), AwaitAll(), SpawnAndWait(command)]

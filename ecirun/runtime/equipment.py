@@ -51,7 +51,8 @@ class Equipment:
         self.verbose = request.verbose
         self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         self.shadowed = shadow.shadowed(plan.sysctls)
-        self.address = plan.network.address.replace(POD_IP, sandbox.bench.address)
+        self.chosen_address = sandbox.bench.address  # empty where the plan knows it
+        self.address = plan.network.address.replace(POD_IP, self.chosen_address)
         self._sandbox = sandbox
         self.folder = folder
         self._loop = loop
@@ -162,7 +163,9 @@ class Equipment:
 
     def with_address(self, request: Message) -> Message:
         """The request with the pod's address in its environment, where the plan could not know it."""
-        env = {name: value.replace(POD_IP, self.address) for name, value in request["env"].items()}
+        if not self.chosen_address:
+            return request
+        env = {name: value.replace(POD_IP, self.chosen_address) for name, value in request["env"].items()}
         return {**request, "env": env}
 
 
