@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ecirun.plan.build import Options, build_plan, renamed
 from ecirun.plan.facts import Facts
 from ecirun.plan.model import PodPlan, encode_common
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 from ecirun.spec.pod import Pod
 
 MOST = 256  # specs
 
 
-class _Made(NamedTuple):
+class _Made(Record):
     """A plan, what it was made from, and what of it every launch has in common, as `encode_common` writes it."""
 
     pod: Pod

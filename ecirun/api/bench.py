@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ecirun.api.host import memory
 from ecirun.policy.judge import Options, judge
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 from ecirun.report.verdict import Verdict, verdict_of
 from ecirun.spec.finding import Finding
 from ecirun.spec.findings import Validate
@@ -16,7 +17,7 @@ from ecirun.spec.read import Reading
 Unsupported = Literal["refuse", "ignore"]
 
 
-class Bench(NamedTuple):
+class Bench(Record):
     """Who judges, and how strictly. `gates` is None when admission was not asked for; `ignore` heeds ecirun/ignore."""
 
     policy: Policy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ecirun.api.bench import Bench, Unsupported, bench_for, judge_reading, who_refuses
 from ecirun.api.planning import Build, Probe, plan_pod
@@ -19,6 +19,7 @@ from ecirun.plan.model import NetworkMode, PodPlan
 from ecirun.plan.sysctls import SysctlMode
 from ecirun.plan.uid import new_uid
 from ecirun.policy.load import DEFAULT, load_policy
+from ecirun.record import Record
 from ecirun.report.text import finding_text, refusal_text
 from ecirun.spec.finding import Finding
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ecirun.spec import pod as spec
 
 
-class Judges(NamedTuple):
+class Judges(Record):
     """What `check`, `plan` and `run` are told of how to judge."""
 
     policy: str

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ecirun.errors import EcirunError
+from ecirun.record import Record
 
 MOST_SHOWN = 2000  # characters of each stream in an error's text
 
 Output = TypeVar("Output", bound=str | bytes)
 
 
-class Result(NamedTuple, Generic[Output]):
+class Result(Record, Generic[Output]):
     """How a program ended and what it wrote.
 
     `exit_code` is as a shell gives it: 128+n when signal n ended the program. `stdout` and `stderr` are str, or bytes with

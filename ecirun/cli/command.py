@@ -7,7 +7,9 @@ data. So there is one declaration, and the words of an error are the same for ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from ecirun.record import Record
 
 if TYPE_CHECKING:
     import click
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 Given = dict[str, Any]
 
 
-class CommandLine(NamedTuple):
+class CommandLine(Record):
     """What stands beside a command's own words: what followed the first `--`, if any, and what was done ahead.
 
     `words` are all of this process; `launcher` was started ahead, for the plan `decided`, if that was decided before.
@@ -74,7 +76,7 @@ class Option:
         return click.option(*self.names, self.key, metavar=self.metavar, help=self.help, **more)(function)
 
 
-class Argument(NamedTuple):
+class Argument(Record):
     """The command's argument; `several` of them at least one. `complete` makes its click.ParamType."""
 
     key: str
@@ -92,7 +94,7 @@ class Argument(NamedTuple):
         return click.argument(self.key, metavar=self.metavar, type=kind, is_eager=not self.several, **many)(function)
 
 
-class Command(NamedTuple):
+class Command(Record):
     """A command. `run` takes what is given for the argument and every option, by key; its docstring is the help."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -17,6 +17,7 @@ from ecirun.image.store import find_image
 from ecirun.plan.effective import Entry, effective_context, pod_context
 from ecirun.plan.facts import ImageFacts
 from ecirun.policy.load import load_policy
+from ecirun.record import Record
 from ecirun.report.context_diff import Part, compared, differing, parts_json, parts_text
 from ecirun.report.verdict import Verdict
 from ecirun.spec.pod import Container, Pod
@@ -25,7 +26,7 @@ SAME, DIFFERENT = 0, 1
 BARE = "none"
 
 
-class Side(NamedTuple):
+class Side(Record):
     """One of the two: the pod, its verdict, and who judged it."""
 
     pod: Pod

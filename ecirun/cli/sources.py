@@ -6,16 +6,17 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from ecirun.errors import SpecUnreadable
+from ecirun.record import Record
 
 EXAMPLE = "example:"
 STDIN = "-"
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
-class Source(NamedTuple):
+class Source(Record):
     """One input. `among_others`: it came from a folder or stands beside others, so what holds no pod in it is passed over."""
 
     spec: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ecirun.record import Record
 
 OK, MISSING = "ok", "missing"
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """One line.
 
     `name` is a stable word, `means` what ecirun has it for, `found` what is there. When it is missing, `says` is what a launch

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from ecirun.doctor.finding import SECCOMP, SYS_ADMIN, Finding, in_docker
 from ecirun.doctor.trial import attempt
@@ -13,6 +12,7 @@ from ecirun.errors import LaunchFailed
 from ecirun.linux import mount, openat2, process
 from ecirun.linux.devices import DEVICE_NUMBERS
 from ecirun.linux.proc import in_first_namespace
+from ecirun.record import Record
 from ecirun.runtime import makeshift
 from ecirun.runtime.makeshift import Makeshift
 from ecirun.runtime.private_tree import check_device
@@ -24,7 +24,7 @@ OWN_NETWORK = process.CLONE_NEWNS | process.CLONE_NEWNET | process.CLONE_NEWIPC
 SYSCTLS = ("net/core/somaxconn", "kernel/msgmax")
 
 
-class _Needed(NamedTuple):
+class _Needed(Record):
     name: str
     means: str
     verb: str

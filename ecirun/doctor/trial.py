@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ecirun.linux import mount, process
+from ecirun.record import Record
 
 
-class Trial(NamedTuple):
+class Trial(Record):
     """How a trial went: what it found, or the errno and the kernel's word for it."""
 
     found: str = ""

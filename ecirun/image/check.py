@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecirun.errors import ImageBroken
 from ecirun.image.bad_image import BadImage, failing, shown
@@ -20,6 +20,7 @@ from ecirun.image.progress import SILENT, At, Progress
 from ecirun.image.store import UNPACKED_BY, Entry, blob_path, index_of, root_path, shown_names
 from ecirun.image.tar.stream import CHUNK
 from ecirun.image.unpack.limits import NO_LIMITS
+from ecirun.record import Record
 
 Kind = Literal["index", "blob", "root", "draft", "unused"]
 MOST_SHOWN = 3  # differences of one root
@@ -33,7 +34,7 @@ MENDS = {
 }
 
 
-class Problem(NamedTuple):
+class Problem(Record):
     """One thing that is wrong with an image, or with the store (`image` empty). What is `unused` does no harm."""
 
     kind: Kind

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.image.bad_image import BadImage
 from ecirun.image.unpack.limits import LARGEST_JSON, MOST_LAYERS
+from ecirun.record import Record
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -30,7 +31,7 @@ LAYERS = re.compile(
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Descriptor(NamedTuple):
+class Descriptor(Record):
     """What refers to a blob. `platform` is (os, architecture, variant), each empty when it is not said."""
 
     media_type: str
@@ -40,14 +41,14 @@ class Descriptor(NamedTuple):
     annotations: Mapping[str, str]
 
 
-class Manifest(NamedTuple):
+class Manifest(Record):
     """One image: its config and its layers, lowest first."""
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
 
 
-class Config(NamedTuple):
+class Config(Record):
     """What ecirun checks of an image's config."""
 
     platform: tuple[str, str, str]

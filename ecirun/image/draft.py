@@ -20,13 +20,14 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from ecirun.errors import ImageBroken
 from ecirun.image.documents import OCI_INDEX
 from ecirun.image.model import Image
 from ecirun.image.store import REF_NAME, REFERENCES, Entry, blob_path, image_of, index_of, references_of, root_path
 from ecirun.linux.tree import remove_tree
+from ecirun.record import Record
 
 
 class Draft:
@@ -190,7 +191,7 @@ def _lock_of(folder: str | Path) -> int:
     return descriptor
 
 
-class DeadDraft(NamedTuple):
+class DeadDraft(Record):
     """A draft whose maker is gone, held by this process so that nobody else removes it too."""
 
     path: str

@@ -7,7 +7,7 @@ import posixpath
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ecirun.image.bad_image import BadImage
 from ecirun.image.tar.header import LINK, REGULAR, SYMLINK
@@ -15,6 +15,7 @@ from ecirun.image.tar.reader import TarReader
 from ecirun.image.tar.stream import CHUNK, FileStream, Truncated
 from ecirun.image.unpack.limits import LARGEST_JSON
 from ecirun.image.unpack.tree import clean
+from ecirun.record import Record
 
 MOST_FILES = 10_000  # of an image archive; a tar with more is a root file system
 MOST_LINKS = 8
@@ -61,7 +62,7 @@ class FolderFiles:
                 yield chunk
 
 
-class _Place(NamedTuple):
+class _Place(Record):
     offset: int
     size: int
 

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.image import platforms
 from ecirun.image.bad_image import BadImage, shown, within
@@ -22,11 +22,12 @@ from ecirun.image.tar.reader import TarReader
 from ecirun.image.tar.stream import ByteStream
 from ecirun.image.unpack.layers import Unpacker
 from ecirun.image.unpack.limits import Limits
+from ecirun.record import Record
 
 LAYER_TYPES = {"": OCI_LAYER, "gzip": f"{OCI_LAYER}+gzip", "zstd": f"{OCI_LAYER}+zstd"}
 
 
-class FoundLayer(NamedTuple):
+class FoundLayer(Record):
     """A layer where it was found. `digest` is what it must have, or empty; `size` its bytes there."""
 
     digest: str
@@ -34,7 +35,7 @@ class FoundLayer(NamedTuple):
     chunks: Callable[[], Iterator[bytes]]
 
 
-class Blob(NamedTuple):
+class Blob(Record):
     """A blob of a draft, as a descriptor says it."""
 
     media_type: str
@@ -46,7 +47,7 @@ class Blob(NamedTuple):
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
 
 
-class FoundImage(NamedTuple):
+class FoundImage(Record):
     """An image where it was found. `names` are its own, spelled out. `manifest` is its own, or None: then it is given one.
 
     A layer may be a blob of the draft already.
@@ -60,7 +61,7 @@ class FoundImage(NamedTuple):
     annotations: dict[str, str] = {}  # noqa: RUF012  (never changed)
 
 
-class Workshop(NamedTuple):
+class Workshop(Record):
     """What every step of an installation needs."""
 
     draft: Draft
@@ -98,7 +99,7 @@ def install(found: FoundImage, names: Sequence[str], shop: Workshop) -> Image:
         facts = None
 
 
-class Unpacked(NamedTuple):
+class Unpacked(Record):
     """A folder of the draft, what the index is to say of it, and what the user should know of it."""
 
     root: Path

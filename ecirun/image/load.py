@@ -11,7 +11,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.errors import UsageError
 from ecirun.image import docker_archive, oci_layout, skopeo_folder
@@ -28,11 +28,12 @@ from ecirun.image.reference import normalised, parse
 from ecirun.image.store import SOURCE
 from ecirun.image.tar.stream import CHUNK
 from ecirun.image.unpack.limits import DEFAULT_LIMITS, Limits
+from ecirun.record import Record
 
 STDIN = "-"
 
 
-class LoadOptions(NamedTuple):
+class LoadOptions(Record):
     """`reference` names the image, instead of the name that it has; `config` is how a plain root file system is to be run."""
 
     reference: str = ""

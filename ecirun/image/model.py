@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from ecirun.record import Record
 
 
-class ImageConfig(NamedTuple):
+class ImageConfig(Record):
     """What an image says about running it (OCI image specification, config.md)."""
 
     user: str = ""
@@ -45,7 +47,7 @@ class ImageConfig(NamedTuple):
         return {key: value for key, value in entries.items() if value}
 
 
-class Image(NamedTuple):
+class Image(Record):
     """An image of the store: `reference` is the name it was found by, `digest` its manifest's (sha256:…), `rootfs` the folder.
 
     `created` is RFC 3339. `size` are the bytes of its layers as they are stored, `unpacked_size` those of all files in

@@ -7,25 +7,26 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.errors import ImageBroken, ImageNotFound
 from ecirun.image.model import ImageConfig
 from ecirun.image.reference import spellings
+from ecirun.record import Record
 
 HERE = Path(__file__).resolve().parent
 # An installed ecirun has the recipes within it, a checkout beside it.
 FOLDER = HERE / "recipes" if (HERE / "recipes").is_dir() else HERE.parent.parent / "images"
 
 
-class Variant(NamedTuple):
+class Variant(Record):
     """One image of a recipe. `references` are the names it answers to; a `*` in one stands for any text."""
 
     references: tuple[str, ...]
     config: ImageConfig
 
 
-class Files(NamedTuple):
+class Files(Record):
     """A root of single files: a busybox at `program`, linked under all its names, and what the three tables say.
 
     `directories` maps paths to modes, `files` paths to contents, `links` paths to targets.
@@ -37,7 +38,7 @@ class Files(NamedTuple):
     links: Mapping[str, str]
 
 
-class Packages(NamedTuple):
+class Packages(Record):
     """A root of Debian's packages of one suite, `without` some paths, finished by a shell script that runs in it."""
 
     suite: str
@@ -46,7 +47,7 @@ class Packages(NamedTuple):
     script: str
 
 
-class Recipe(NamedTuple):
+class Recipe(Record):
     """How to make images that have one root. `digest` is that of the recipe."""
 
     name: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from ecirun.errors import ImageNotFound
+from ecirun.record import Record
 
 LONGEST_NAME = 255
 LONGEST = 1024
@@ -24,7 +24,7 @@ ECI_HOST = r"registry[a-z0-9.-]*\.aliyuncs\.com"
 ECI_FOLDER = "eci_open/"
 
 
-class Reference(NamedTuple):
+class Reference(Record):
     """The parts of a reference: `tag` or `digest` is empty, never both; a digest makes a tag beside it meaningless."""
 
     host: str

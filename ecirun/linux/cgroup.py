@@ -11,16 +11,16 @@ import errno
 import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from ecirun.linux import proc
+from ecirun.record import Record
 
 MOST_ATTEMPTS = 1000  # of killing a group that forks while it is killed
 WANTED = ("cpu", "memory", "pids")
 ROOM = "ecirun-room"  # the group that takes in the processes of one that shall have groups with controllers
 
 
-class Hierarchy(NamedTuple):
+class Hierarchy(Record):
     """One mounted hierarchy: the folder below which groups are made, the controllers that they can have, its mount point."""
 
     folder: str
@@ -29,7 +29,7 @@ class Hierarchy(NamedTuple):
     mount: str
 
 
-class Group(NamedTuple):
+class Group(Record):
     """One group, seen as the folder of each of its controllers; the key `2` is its folder in the version 2 hierarchy."""
 
     folders: Mapping[str, str]

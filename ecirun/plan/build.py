@@ -1,8 +1,8 @@
 """Pod + policy + facts → PodPlan."""
 
-# Annotations are not postponed here: see ecirun.spec.pod.
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ecirun.errors import LaunchFailed, PodRefused, UsageError
 from ecirun.plan.container import ContainerOptions, plan_container
@@ -29,11 +29,12 @@ from ecirun.plan.sysctls import SysctlMode, plan_sysctls
 from ecirun.plan.unsupported import refuse_unsupported
 from ecirun.plan.volumes import plan_volumes
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 from ecirun.spec import names
 from ecirun.spec.pod import Container, Pod
 
 
-class Options(NamedTuple):
+class Options(Record):
     """What the command line chose. `command` replaces the command of `container`; empty container means the first.
 
     `uid` is the pod's, new for each launch; `foreground` is whether somebody waits for the pod's end; `scratch` is the folder

@@ -1,8 +1,8 @@
 """One container's plan."""
 
-# Annotations are not postponed here: see ecirun.spec.pod.
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from ecirun.errors import ImageBroken, LaunchFailed, ReferenceMissing
 from ecirun.plan.capabilities import after_exec, granted, origin_of
@@ -17,10 +17,11 @@ from ecirun.plan.references import Surroundings
 from ecirun.plan.resources import limits_of
 from ecirun.plan.stop_signal import stop_signal_notes, stop_signal_of
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 from ecirun.spec.pod import Container, Pod, SecurityContext
 
 
-class ContainerOptions(NamedTuple):
+class ContainerOptions(Record):
     """What the command line chose for this container. `command` replaces the spec's."""
 
     role: Role

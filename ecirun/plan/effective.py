@@ -7,7 +7,6 @@ A policy that does not judge stands for bare Kubernetes: there a privileged cont
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from ecirun.errors import PodRefused
 from ecirun.plan.capabilities import after_exec, granted
@@ -17,10 +16,11 @@ from ecirun.plan.model import CapabilitySet
 from ecirun.plan.non_root import verify_non_root
 from ecirun.policy.capabilities import NUMBERS
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 from ecirun.spec.pod import Container, Pod
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """One property: its value, where it comes from, and for capabilities the names."""
 
     value: str

@@ -7,14 +7,14 @@ Service variables are missing: there are no services here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from ecirun.errors import ReferenceMissing
 from ecirun.plan.references import Surroundings
+from ecirun.record import Record
 from ecirun.spec.pod import Choice, Container, EnvVar
 
 
-class Environment(NamedTuple):
+class Environment(Record):
     """The variables in order, those whose values are secrets, and warnings."""
 
     values: Mapping[str, str]

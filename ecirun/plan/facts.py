@@ -1,12 +1,15 @@
 """What a plan must know of images, of the kernel and of what the pod refers to, as data that somebody else looked up."""
 
-# Annotations are not postponed here: see ecirun.spec.pod.
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from ecirun.record import Record
 
 
-class ImageFacts(NamedTuple):
+class ImageFacts(Record):
     """An image's config and the parts of its tree that decisions depend on.
 
     `present` is False for an image that is not in the store, and `readable` where this user may not look into its root; the
@@ -30,7 +33,7 @@ class ImageFacts(NamedTuple):
     kind_of: Callable[[str], str | None] = lambda _path: "dir"
 
 
-class SysctlFact(NamedTuple):
+class SysctlFact(Record):
     """What the probe saw of one key: in a fresh network and IPC namespace, and in the host's /proc/sys (None: not there)."""
 
     fresh: Literal["writable", "read-only", "absent"]
@@ -43,7 +46,7 @@ SysctlFacts = Mapping[str, SysctlFact]  # by path below /proc/sys; a key that is
 Objects = Mapping[tuple[str, str, str], Mapping[str, bytes]]
 
 
-class Facts(NamedTuple):
+class Facts(Record):
     """Everything. `claims` are the host's folders that the user maps to claims of volumes, by the claim's name;
     `host_dns` is the host's /etc/resolv.conf; `sysctls` is None when this kernel could not be probed.
     """

@@ -8,16 +8,16 @@ lost), containerd pkg/oci/spec_opts.go (passwd and group lookups).
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from ecirun.plan.facts import ImageFacts
 from ecirun.plan.model import Group, User
+from ecirun.record import Record
 from ecirun.spec.pod import Container, Pod
 
 MAX_ID = 2**31 - 1
 
 
-class Account(NamedTuple):
+class Account(Record):
     """One line of /etc/passwd."""
 
     name: str

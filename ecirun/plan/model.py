@@ -2,13 +2,15 @@
 
 Nothing below the plan decides anything; `ecirun.runtime` only carries it out. One thing is known at launch only: the address
 of a pod on a bridge. Where a value holds it, the plan holds POD_IP.
-
-Annotations are not kept as text here: NamedTuple would compile each of them at each start of ecirun and of a launcher.
 """
+
+from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from ecirun.record import Record
 
 Scope = Literal["pod", "shadow", "refused", "host", "unknown"]
 NetworkMode = Literal["loopback", "bridge", "none"]
@@ -27,7 +29,7 @@ CLUSTER_DOMAIN = "cluster.local"
 NAME_SERVER = "127.0.0.11"
 
 
-class User(NamedTuple):
+class User(Record):
     """The uid, its name in the image's passwd, and the field or file that decided."""
 
     uid: int
@@ -35,21 +37,21 @@ class User(NamedTuple):
     origin: str
 
 
-class Group(NamedTuple):
+class Group(Record):
     """A gid and the field or file that decided."""
 
     gid: int
     origin: str
 
 
-class CapabilitySet(NamedTuple):
+class CapabilitySet(Record):
     """Capability names without CAP_, sorted by number, and the mask as /proc/self/status prints it."""
 
     names: tuple[str, ...]
     mask: str
 
 
-class Capabilities(NamedTuple):
+class Capabilities(Record):
     """The five sets as they are after exec of a program without file capabilities."""
 
     bounding: CapabilitySet
@@ -59,7 +61,7 @@ class Capabilities(NamedTuple):
     ambient: CapabilitySet
 
 
-class Sysctl(NamedTuple):
+class Sysctl(Record):
     """One sysctl: its canonical name, its value, its path below /proc/sys, and what becomes of it."""
 
     name: str
@@ -69,7 +71,7 @@ class Sysctl(NamedTuple):
     reason: str
 
 
-class Mount(NamedTuple):
+class Mount(Record):
     """One mount of a container, in order.
 
     `source` names what the pod holds (`shm`, `mqueue`, `volume:NAME`, `file:NAME`) and is empty for a new file system of the
@@ -84,7 +86,7 @@ class Mount(NamedTuple):
     sub_path: str = ""
 
 
-class Root(NamedTuple):
+class Root(Record):
     """The root file system: the image's unpacked tree, read-only, with a throw-away overlay when something must be added."""
 
     path: str
@@ -93,7 +95,7 @@ class Root(NamedTuple):
     create: tuple[str, ...] = ()  # directories, and files for "file:" mounts, to be made in the overlay
 
 
-class VolumeFile(NamedTuple):
+class VolumeFile(Record):
     """A file of a volume, by its path in it. Bytes that are not UTF-8 are surrogates in `content`; `secret` is not shown."""
 
     path: str
@@ -102,7 +104,7 @@ class VolumeFile(NamedTuple):
     secret: bool = False
 
 
-class Volume(NamedTuple):
+class Volume(Record):
     """What containers mount as `volume:NAME`.
 
     `directory` is a new folder on the disk, `memory` a tmpfs, `files` a tmpfs with files that nobody may write, `mapped` a
@@ -125,7 +127,7 @@ class Volume(NamedTuple):
     sub_path: str = ""
 
 
-class File(NamedTuple):
+class File(Record):
     """A file that the kubelet would manage, such as /etc/hosts."""
 
     name: str
@@ -133,7 +135,7 @@ class File(NamedTuple):
     mode: int
 
 
-class Network(NamedTuple):
+class Network(Record):
     """How the pod is connected; `address` is POD_IP for `bridge`, where it is chosen at launch."""
 
     mode: NetworkMode
@@ -141,7 +143,7 @@ class Network(NamedTuple):
     address: str
 
 
-class Command(NamedTuple):
+class Command(Record):
     """What is executed. `origin` says which of image and spec gave the parts."""
 
     argv: tuple[str, ...]
@@ -158,7 +160,7 @@ class Command(NamedTuple):
         return tuple(HIDDEN if number in self.secret_words else word for number, word in enumerate(self.argv))
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """What the container's control group allows; None where nothing is limited.
 
     `cpu_shares` as cgroup version 1 counts them (1024 for one cpu), `cpu_quota` in microseconds of each 100 ms, `memory` in
@@ -177,7 +179,7 @@ NO_LIMITS = Limits()
 USUAL_LIMITS = Limits(cpu_shares=2, pids=4096)
 
 
-class Size(NamedTuple):
+class Size(Record):
     """The instance that ECI would make for the pod: `cpu` in vCPU, `memory` in GiB, and what decided."""
 
     cpu: float
@@ -185,7 +187,7 @@ class Size(NamedTuple):
     origin: str
 
 
-class Action(NamedTuple):
+class Action(Record):
     """What a probe or hook does. `host` is empty for the pod itself; `seconds` is for sleep; for a hook any answer is fine."""
 
     kind: Literal["exec", "httpGet", "tcpSocket", "sleep", "grpc"]
@@ -199,7 +201,7 @@ class Action(NamedTuple):
     is_hook: bool = False
 
 
-class Probe(NamedTuple):
+class Probe(Record):
     """A probe; times in seconds, thresholds in results in a row."""
 
     action: Action
@@ -219,7 +221,7 @@ KERNEL_SOURCES = ("", "shm", "mqueue", "cgroup")
 USUAL_BOUNDING = "00000000a80e35fb"
 
 
-class Groundwork(NamedTuple):
+class Groundwork(Record):
     """The part of a container that can be made before anything else of its plan is known: the kernel's own mounts.
 
     No container with this groundwork keeps a capability that is not in `bounding`.
@@ -233,7 +235,7 @@ class Groundwork(NamedTuple):
     bounding: str = USUAL_BOUNDING
 
 
-class Identity(NamedTuple):
+class Identity(Record):
     """Who a container's processes are, in the kernel's terms; the sets of capabilities as masks."""
 
     uid: int
@@ -245,7 +247,7 @@ class Identity(NamedTuple):
     seccomp: Literal["Unconfined", "RuntimeDefault"]
 
 
-class ProcessPlan(NamedTuple):
+class ProcessPlan(Record):
     """What of a container a process in it must know."""
 
     name: str
@@ -255,7 +257,7 @@ class ProcessPlan(NamedTuple):
     shared_processes: bool
 
 
-class ContainerPlan(NamedTuple):
+class ContainerPlan(Record):
     """One container."""
 
     name: str
@@ -313,7 +315,7 @@ class ContainerPlan(NamedTuple):
         return ProcessPlan(self.name, identity, self.command, self.umask, self.shared_processes)
 
 
-class PodPlan(NamedTuple):
+class PodPlan(Record):
     """A pod, ready to launch.
 
     >>> plan = ecirun.plan(ecirun.pod(security_context={"runAsUser": 1000}, sysctls={"net.core.somaxconn": "1024"}))
@@ -365,7 +367,7 @@ class PodPlan(NamedTuple):
         own, _, common = encoded.partition(b"\n")
         return (own[:-1] + b", " + common[1:]).replace(POD_IP.replace("\0", "\\u0000").encode(), address.encode())
 
-    def without_secrets(self) -> "PodPlan":
+    def without_secrets(self) -> PodPlan:
         """The plan as it may be shown: what is taken from Secrets is hidden."""
         volumes = [
             volume._replace(files=tuple(file._replace(content=HIDDEN) if file.secret else file for file in volume.files))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ecirun.errors import PodRefused
+from ecirun.record import Record
 from ecirun.spec.pod import Container, Pod, Volume
 
 VOLUMES = ("configMap", "downwardAPI", "emptyDir", "image", "persistentVolumeClaim", "projected", "secret")
@@ -13,7 +13,7 @@ VOLUMES = ("configMap", "downwardAPI", "emptyDir", "image", "persistentVolumeCla
 PROJECTED = ("configMap", "downwardAPI", "secret", "serviceAccountToken")
 
 
-class Unsupported(NamedTuple):
+class Unsupported(Record):
     """One such thing: its field path, what it is, and what to do instead."""
 
     path: str

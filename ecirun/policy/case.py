@@ -1,15 +1,17 @@
 """What a check gets to see, and how it says what it found."""
 
-# Annotations are not postponed here: see ecirun.spec.pod.
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 from ecirun.spec.finding import Finding, Severity
 from ecirun.spec.pod import Container, Pod
 
 
-class Options(NamedTuple):
+class Options(Record):
     """What the command line chose. `host_memory` gives this host's memory in bytes, or None where it is unknown."""
 
     unsupported: Literal["refuse", "ignore"] = "refuse"
@@ -17,7 +19,7 @@ class Options(NamedTuple):
     host_memory: Callable[[], int | None] = lambda: None
 
 
-class Case(NamedTuple):
+class Case(Record):
     """One pod before one policy."""
 
     pod: Pod

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.errors import PolicyUnreadable
 from ecirun.policy.capabilities import NUMBERS
+from ecirun.record import Record
 from ecirun.spec.own_table import own_table
 from ecirun.spec.rules import Rule, rules_from_table
 
@@ -29,7 +30,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 TOP_LEVEL = ("name", "title", "source", "extends", "judges", *TABLES, "rules")
 
 
-class Policy(NamedTuple):
+class Policy(Record):
     """One policy. Sysctl patterns may end in `*`; capability names have no CAP_; paths are absolute.
 
     A policy that does not judge lets every pod pass, and only says what a pod gets that asks for nothing.

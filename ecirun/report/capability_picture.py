@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecirun.plan.capabilities import granted
 from ecirun.policy.capabilities import NUMBERS
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 from ecirun.spec.pod import Container, Pod
 
 State = Literal["held", "bounding", "dropped", "refused", ""]
@@ -24,7 +25,7 @@ CELL, GAP, HEAD, MARGIN, FOOT = 18, 3, 128, 6, 4
 PITCH = CELL + GAP
 
 
-class ContainerRow(NamedTuple):
+class ContainerRow(Record):
     """One container: who it is, as which user it runs as far as the spec says, and the state of each capability."""
 
     pod: str

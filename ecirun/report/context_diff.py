@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from ecirun.plan.effective import Entry
+from ecirun.record import Record
 
 NOWHERE = Entry("-")
 WIDTH = 100
 
 
-class Row(NamedTuple):
+class Row(Record):
     """One property on both sides."""
 
     name: str
@@ -33,7 +33,7 @@ class Row(NamedTuple):
         return " ".join(more + [f"-{name}" for name in self.first.names if name not in second])
 
 
-class Part(NamedTuple):
+class Part(Record):
     """The pod as a whole, or one container."""
 
     title: str

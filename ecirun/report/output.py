@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from ecirun.record import Record
 from ecirun.report.verdict import Verdict
 
 
-class Head(NamedTuple):
+class Head(Record):
     """Who judges: the policy's name, and the gates of the admission stage."""
 
     policy: str
@@ -15,7 +16,7 @@ class Head(NamedTuple):
     fail_on_warning: bool = False
 
 
-class Tally(NamedTuple):
+class Tally(Record):
     """How it went, all in all."""
 
     pods: int = 0

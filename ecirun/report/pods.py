@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from ecirun.record import Record
 
 State = Mapping[str, Any]
 
 CONTAINER_ID = "ecirun://"
 
 
-class Listed(NamedTuple):
+class Listed(Record):
     """One pod of a list: its state.json, and whether its supervisor lives."""
 
     name: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 
 LISTS = (
     ("sysctls allowed", "sysctls_allowed"),
@@ -19,7 +19,7 @@ LISTS = (
 )
 
 
-class Change(NamedTuple):
+class Change(Record):
     """One entry of the policy: what the second one no longer has, and what it has in addition."""
 
     what: str

@@ -1,9 +1,11 @@
 """What a pod's findings amount to."""
 
-# Annotations are not postponed here: see ecirun.spec.pod.
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Literal
+
+from ecirun.record import Record
 from ecirun.spec.finding import Finding, Severity
 from ecirun.spec.pod import Pod
 from ecirun.spec.read import Reading
@@ -13,7 +15,7 @@ from ecirun.spec.source import Mark
 STAGES: tuple[Stage, ...] = ("spec", "admission", "policy")
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """One judged pod. `stage` is the first stage that refuses it, or None.
 
     `gate` is the gate of the admission stage that refuses it, and `refusal` the sentence that a cluster would say.

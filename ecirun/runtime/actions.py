@@ -10,10 +10,11 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ecirun.linux import process, sockets
 from ecirun.plan.model import Action
+from ecirun.record import Record
 from ecirun.runtime import messages, question, spawning
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MOST_OUTPUT = 10 * 1024  # Kubernetes pkg/probe/exec: what it keeps of a probe's output
 
 
-class Result(NamedTuple):
+class Result(Record):
     """How an action went. `text` is what it said; with `is_error` it could not even be tried."""
 
     success: bool

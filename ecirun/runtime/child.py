@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import NamedTuple
 
 from ecirun.linux.sockets import Socket
+from ecirun.record import Record
 
 
-class Child(NamedTuple):
+class Child(Record):
     """A process that waits for orders, as its supervisor holds it.
 
     `keeper` is the pid and a pidfd of the process that keeps its memory until it has executed, if there is one.

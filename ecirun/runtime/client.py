@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ecirun import errors
 from ecirun.plan.model import RUNS_ONCE, ContainerPlan, Groundwork, PodPlan, encode
+from ecirun.record import Record
 from ecirun.runtime import messages
 from ecirun.runtime.launching import Sandbox
 from ecirun.runtime.messages import Message
@@ -21,7 +22,7 @@ from ecirun.runtime.terminal import window_size
 DEFAULT_LOG_LIMIT = 20 * 1024 * 1024  # bytes of each container's log
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """How the pod ended: an exit code as a shell would give it, and the signal that ended the workload, if one did."""
 
     exit_code: int
@@ -29,7 +30,7 @@ class Outcome(NamedTuple):
     timed_out: bool = False
 
 
-class Options(NamedTuple):
+class Options(Record):
     """How to run. `timeout` in seconds, 0 for none; `focus` is the container with the terminal or stdin; `log_limit` in bytes.
 
     `keeps_joiners` is for clients that will execute more: it costs memory and saves time.

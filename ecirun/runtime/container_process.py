@@ -24,12 +24,13 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import cgroup, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, Command, Groundwork, ProcessPlan, from_plain, plain
+from ecirun.record import Record
 from ecirun.runtime import messages, stage_steps
 from ecirun.runtime.child import Child
 from ecirun.runtime.container_steps import Bench, steps_in_group, steps_in_tree
@@ -67,7 +68,7 @@ def introduce(end: Socket, container: ProcessPlan, *, verbose: bool, fault: Faul
     messages.send(end, {"process": plain(container), "verbose": verbose, "fault": fault})
 
 
-class Orders(NamedTuple):
+class Orders(Record):
     """What the process is told when its tree is made."""
 
     streams: tuple[int, ...]

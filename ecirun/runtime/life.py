@@ -7,9 +7,10 @@ pkg/kubelet/kuberuntime (back-off: client-go flowcontrol, 10 s to 300 s, forgott
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecirun.plan.model import RestartPolicy, Role
+from ecirun.record import Record
 
 FIRST_BACKOFF = 10.0
 LONGEST_BACKOFF = 300.0
@@ -42,7 +43,7 @@ def starts_again(policy: RestartPolicy, role: Role, exit_code: int) -> bool:
     return policy == "OnFailure" and exit_code != 0
 
 
-class Standing(NamedTuple):
+class Standing(Record):
     """What a phase depends on, for one container.
 
     `begun` is whether it has run before or runs, or for a sidecar whether it has started; `exit_code` is None while it has

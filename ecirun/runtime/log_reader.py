@@ -6,12 +6,13 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from ecirun.record import Record
 
 CHUNK = 65536
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """One entry: its moment (RFC 3339, nanoseconds, UTC), the stream, whether it ends a line, and its bytes."""
 
     moment: str

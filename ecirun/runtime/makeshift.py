@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ecirun.errors import HostUnsupported
 from ecirun.linux.credentials import CAP_SYS_PTRACE
 from ecirun.plan.model import PodPlan
+from ecirun.record import Record
 
 
-class Makeshift(NamedTuple):
+class Makeshift(Record):
     """What the pod has instead, and what to do about it."""
 
     says: str

@@ -11,10 +11,10 @@ import gc
 import os
 import signal
 import struct
-from typing import NamedTuple
 
 from ecirun.errors import HostUnsupported
 from ecirun.linux import credentials, mount, process, sockets
+from ecirun.record import Record
 from ecirun.runtime import messages
 from ecirun.runtime.private_tree import BENCH
 
@@ -31,7 +31,7 @@ INSTRUCTIONS = {
 LOADED_AT = 0x10000
 
 
-class Pause(NamedTuple):
+class Pause(Record):
     """The process, as the supervisor holds it, and a procfs of its PID namespace, unattached."""
 
     pid: int

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ecirun.linux import credentials, process
 from ecirun.plan.model import Action
+from ecirun.record import Record
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -27,7 +28,7 @@ URL_CHARACTERS = "/%:?#[]@!$&'()*+,;=~"
 Said = tuple[bool, str]
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """What came back: the status, where it leads to, and the beginning of the body."""
 
     status: int

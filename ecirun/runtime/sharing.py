@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from typing import NamedTuple
 
 from ecirun import __version__
 from ecirun.linux import sockets
 from ecirun.linux.sockets import Socket
+from ecirun.record import Record
 from ecirun.runtime import messages
 from ecirun.runtime.messages import Message
 
@@ -29,7 +29,7 @@ def identity() -> Message:
     return {"version": __version__, "code": os.path.dirname(os.path.abspath(__file__)), **seen}
 
 
-class MeetingPlace(NamedTuple):
+class MeetingPlace(Record):
     """The socket that a shared launcher listens at, and the lock on its folder."""
 
     listening: Socket

@@ -13,10 +13,11 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.errors import HostUnsupported, PodNameTaken
 from ecirun.linux import locks
+from ecirun.record import Record
 
 STATE = "/run/ecirun"
 CONTROL = "control.sock"
@@ -57,7 +58,7 @@ class PodFolder:
         remove_folder(self.path)
 
 
-class PodRecord(NamedTuple):
+class PodRecord(Record):
     """A pod as its folder shows it. `state` is its state.json, empty while it is being launched."""
 
     name: str

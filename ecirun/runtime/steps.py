@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ecirun.errors import SEE_DOCTOR, EcirunError, LaunchFailed
+from ecirun.record import Record
 
 Bench = TypeVar("Bench", contravariant=True)
 
@@ -29,7 +30,7 @@ class Step(Protocol[Bench]):
         ...
 
 
-class Fault(NamedTuple):
+class Fault(Record):
     """A fault that a test asks for: what happens in the step of that name ("kill", or the name of an errno)."""
 
     step: str = ""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.linux import cgroup
+from ecirun.record import Record
 
 NO_LIMIT = 2**60  # version 1 says "no limit" with a number near 2**63
 
 
-class Usage(NamedTuple):
+class Usage(Record):
     """One look at one container: `cpu_seconds` so far, `memory` in bytes and its limit or None, processes, and the moment."""
 
     pod: str

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
+from ecirun.record import Record
 from ecirun.spec.decode import Decoder
 from ecirun.spec.finding import Finding
 from ecirun.spec.findings import Findings, Validate
@@ -20,7 +21,7 @@ from ecirun.spec.yaml_tree import MapNode, ScalarNode
 KINDS = ("ConfigMap", "Secret", "PersistentVolumeClaim")
 
 
-class Companion(NamedTuple):
+class Companion(Record):
     """One such object; `kind` is ConfigMap, Secret or PersistentVolumeClaim.
 
     `data` has the keys of a ConfigMap or Secret, each with the bytes of its value.

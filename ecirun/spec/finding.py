@@ -1,22 +1,24 @@
 """What is said about one value of a spec, by the API's own rules or by ECI's."""
 
-# Annotations are not postponed here: see ecirun.spec.pod.
-from typing import Any, Literal, NamedTuple
+from __future__ import annotations
 
+from typing import Any, Literal
+
+from ecirun.record import Record
 from ecirun.spec.rules import Rule
 from ecirun.spec.source import Mark
 
 Severity = Literal["error", "warning", "note"]
 
 
-class Ignored(NamedTuple):
+class Ignored(Record):
     """What an annotation of the pod made of a finding: the severity that it had, and the reason that the annotation gives."""
 
     severity: Severity
     reason: str
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """One judgement. `message` is Kubernetes' field error without the path: `Invalid value: "x": why`.
 
     A finding that the pod asks to ignore is a note, and `ignored` says what it was.

@@ -4,14 +4,16 @@ Field names are Kubernetes', in snake case, and so are the defaults (pkg/apis/co
 not set is None where Kubernetes tells "unset" from a zero value, and empty otherwise. Fields that nothing here looks at are
 left out.
 
-Every class costs each start of ecirun a little: what few pods have is in `ecirun.spec.pod_parts`, and annotations are not
-postponed here, because a NamedTuple would compile each of them.
+Every class costs each start of ecirun a little: what few pods have is in `ecirun.spec.pod_parts`.
 """
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ecirun.record import Record
 from ecirun.spec.source import Mark, parent
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class Sysctl(NamedTuple):
+class Sysctl(Record):
     """One entry of spec.securityContext.sysctls, as written. `path` is the entry's field path."""
 
     name: str
@@ -29,7 +31,7 @@ class Sysctl(NamedTuple):
     path: str
 
 
-class SecurityContext(NamedTuple):
+class SecurityContext(Record):
     """A container's securityContext. Capability names are as written."""
 
     capabilities_add: tuple[str, ...] = ()
@@ -44,7 +46,7 @@ class SecurityContext(NamedTuple):
     seccomp_profile: str | None = None
 
 
-class PodSecurityContext(NamedTuple):
+class PodSecurityContext(Record):
     """The pod's securityContext."""
 
     sysctls: tuple[Sysctl, ...] = ()
@@ -58,7 +60,7 @@ class PodSecurityContext(NamedTuple):
     seccomp_profile: str | None = None
 
 
-class Choice(NamedTuple):
+class Choice(Record):
     """Which of several sources or actions a field has, where the API takes exactly one of them.
 
     `kind` is the chosen field's name (`configMapKeyRef`, `httpGet`, …) and `path` its field path. `options` is its content as
@@ -70,7 +72,7 @@ class Choice(NamedTuple):
     path: str
 
 
-class EnvVar(NamedTuple):
+class EnvVar(Record):
     """One env entry.
 
     `value_from` is None, or of the kind fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef or fileKeyRef.
@@ -82,7 +84,7 @@ class EnvVar(NamedTuple):
     path: str = ""
 
 
-class Port(NamedTuple):
+class Port(Record):
     """One entry of ports. `host_port` is None when unset or 0. `path` is the entry's field path."""
 
     host_port: int | None
@@ -93,7 +95,7 @@ class Port(NamedTuple):
     protocol: str = "TCP"
 
 
-class Volume(NamedTuple):
+class Volume(Record):
     """One volume. `source` is the API's field name (`emptyDir`, `hostPath`, …), `options` its content, as in a Choice."""
 
     name: str
@@ -102,7 +104,7 @@ class Volume(NamedTuple):
     path: str
 
 
-class VolumeMount(NamedTuple):
+class VolumeMount(Record):
     """One volumeMount. `path` is the entry's field path; `sub_path` and `sub_path_expr` are empty when unset."""
 
     name: str
@@ -115,7 +117,7 @@ class VolumeMount(NamedTuple):
     recursive_read_only: str = "Disabled"
 
 
-class Container(NamedTuple):
+class Container(Record):
     """One container. `command` and `args` are None when unset or empty. `path` is its field path.
 
     `requests` holds each limit too whose request the spec leaves out. `restart_policy` is the container's own: an init
@@ -137,19 +139,19 @@ class Container(NamedTuple):
     stdin: bool = False
     tty: bool = False
     stdin_once: bool = False
-    env_from: "tuple[EnvFrom, ...]" = ()
-    limits: "Mapping[str, Quantity]" = NOTHING
-    requests: "Mapping[str, Quantity]" = NOTHING
-    liveness_probe: "Probe | None" = None
-    readiness_probe: "Probe | None" = None
-    startup_probe: "Probe | None" = None
-    lifecycle: "Lifecycle | None" = None
+    env_from: tuple[EnvFrom, ...] = ()
+    limits: Mapping[str, Quantity] = NOTHING
+    requests: Mapping[str, Quantity] = NOTHING
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
     restart_policy: str | None = None
     termination_message_path: str = "/dev/termination-log"
     termination_message_policy: str = "File"
 
 
-class Pod(NamedTuple):
+class Pod(Record):
     """A pod, or the pod template of a workload.
 
     `kind` is the kind of the object that holds it (Pod, Deployment, …), `prefix` what stands before `spec` in every field path
@@ -179,13 +181,13 @@ class Pod(NamedTuple):
     subdomain: str | None = None
     set_hostname_as_fqdn: bool = False
     hostname_override: str | None = None
-    host_aliases: "tuple[HostAlias, ...]" = ()
+    host_aliases: tuple[HostAlias, ...] = ()
     dns_policy: str = "ClusterFirst"
-    dns_config: "DNSConfig | None" = None
+    dns_config: DNSConfig | None = None
     enable_service_links: bool = True
     service_account_name: str = ""
-    limits: "Mapping[str, Quantity]" = NOTHING
-    requests: "Mapping[str, Quantity]" = NOTHING
+    limits: Mapping[str, Quantity] = NOTHING
+    requests: Mapping[str, Quantity] = NOTHING
 
     def where(self, path: str) -> Mark:
         """The place of the value at `path`, or of the nearest parent that is written in the file."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from ecirun.record import Record
 from ecirun.spec.pod import Choice
 
 
-class EnvFrom(NamedTuple):
+class EnvFrom(Record):
     """One envFrom entry; `source` is of the kind configMapRef or secretRef."""
 
     prefix: str
@@ -15,7 +14,7 @@ class EnvFrom(NamedTuple):
     path: str
 
 
-class Probe(NamedTuple):
+class Probe(Record):
     """One probe; `handler` is of the kind exec, httpGet, tcpSocket or grpc. All times are in seconds.
 
     `termination_grace_period_seconds` replaces the pod's when this probe kills the container; None when it does not.
@@ -31,7 +30,7 @@ class Probe(NamedTuple):
     termination_grace_period_seconds: int | None = None
 
 
-class Lifecycle(NamedTuple):
+class Lifecycle(Record):
     """A container's hooks, of the kind exec, httpGet, tcpSocket or sleep, and the signal that stops it (`SIGUSR1`)."""
 
     post_start: Choice | None = None
@@ -39,14 +38,14 @@ class Lifecycle(NamedTuple):
     stop_signal: str | None = None
 
 
-class HostAlias(NamedTuple):
+class HostAlias(Record):
     """One line for /etc/hosts."""
 
     ip: str
     hostnames: tuple[str, ...]
 
 
-class DNSConfig(NamedTuple):
+class DNSConfig(Record):
     """What dnsConfig adds to /etc/resolv.conf; an option's value is None when it has none (`ndots:2`, but `edns0`)."""
 
     nameservers: tuple[str, ...] = ()

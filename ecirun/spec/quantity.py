@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from ecirun.record import Record
 
 PATTERN = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
@@ -29,7 +31,7 @@ class BadQuantity(ValueError):
     """Not a quantity; the text is Kubernetes' reason."""
 
 
-class Quantity(NamedTuple):
+class Quantity(Record):
     """An amount in billionths, the family of suffixes it was written with, and its text where that is canonical already."""
 
     billionths: int

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from ecirun.errors import NoPod, SpecUnreadable
+from ecirun.record import Record
 from ecirun.spec.build_pod import build_pod
 from ecirun.spec.decode import Decoder, plain_value
 from ecirun.spec.finding import Finding
@@ -19,7 +20,7 @@ from ecirun.spec.validate_pod import validate_pod_spec
 from ecirun.spec.yaml_tree import ListNode, MapNode, Node, ScalarNode, stream_documents
 
 
-class Kind(NamedTuple):
+class Kind(Record):
     """A kind that holds a pod: its API version, and the path of the pod template in it (empty for a pod itself)."""
 
     api_version: str
@@ -47,7 +48,7 @@ WITHOUT_POD = frozenset(
 NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
-class Reading(NamedTuple):
+class Reading(Record):
     """One pod of a file, or why there is none: `pod` is None where the object could not be read as one.
 
     `values` is the whole object as plain values of the API's types, without what did not fit; `marks` maps their field paths to

@@ -4,16 +4,18 @@ A rule says what is judged and why; the code that judges it lives in `spec` (the
 beside this file) or in `policy/checks` (ECI's rules, listed in the policy's own file). `ecirun explain` prints the record.
 """
 
-# Annotations are not postponed here: see ecirun.spec.pod.
-from typing import Any, Literal, NamedTuple
+from __future__ import annotations
+
+from typing import Any, Literal
 
 from ecirun.errors import PolicyUnreadable
+from ecirun.record import Record
 
 Certainty = Literal["documented", "assumed"]
 Stage = Literal["spec", "admission", "policy"]
 
 
-class Rule(NamedTuple):
+class Rule(Record):
     """One rule. `source` names the page, kernel document or Kubernetes file that it comes from."""
 
     id: str

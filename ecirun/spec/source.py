@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ecirun.record import Record
 
 
-class Mark(NamedTuple):
+class Mark(Record):
     """A place in an input file; line and column count from 1, and 0 means "the file as a whole"."""
 
     file: str

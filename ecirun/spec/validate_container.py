@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from ecirun.record import Record
 from ecirun.spec import names
 from ecirun.spec.effects import report_effectless, report_resources
 from ecirun.spec.findings import Findings
@@ -17,7 +18,7 @@ NOT_FOR_INIT = "may not be set for init containers without restartPolicy=Always"
 MAX_RESTART_RULES, MAX_EXIT_CODES = 20, 255
 
 
-class Surroundings(NamedTuple):
+class Surroundings(Record):
     """What the checks of a container look at in its pod. `volumes` are its volumes' kinds by name."""
 
     volumes: Mapping[str, str]

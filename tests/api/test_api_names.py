@@ -31,7 +31,7 @@ def members() -> Iterator[tuple[str, object]]:
         yield name, thing
         if inspect.isclass(thing) and not issubclass(thing, BaseException):
             for method, function in vars(thing).items():
-                if not method.startswith("_") and inspect.isfunction(function) and "NamedTuple" not in str(thing.__mro__):
+                if not method.startswith("_") and inspect.isfunction(function):
                     yield f"{name}.{method}", function
 
 

@@ -55,6 +55,7 @@ def test_the_version_needs_no_yaml():
         "ecirun.cli.lazy_group",
         "ecirun.cli.streams",
         "ecirun.errors",
+        "ecirun.record",
     }
 
 

@@ -8,9 +8,8 @@ GNU tar ("Basic Tar Format" in its manual), and the older v7.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ecirun.image.bad_image import BadImage
+from ecirun.record import Record
 
 BLOCK = 512
 ZEROS = bytes(BLOCK)
@@ -40,7 +39,7 @@ LARGEST = (1 << 63) - 1  # off_t, and what Go reads numbers into
 NOT_A_NUMBER = BadImage("a header holds a number that is none: it is damaged, or no tar")
 
 
-class Header(NamedTuple):
+class Header(Record):
     """The fields of one block. `size` is the header's own; for a type without data it means nothing."""
 
     name: bytes

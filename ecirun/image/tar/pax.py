@@ -13,10 +13,10 @@ XATTR: Final = b"SCHILY.xattr."
 LARGEST_NUMBER = 30  # characters; more cannot be a size, an id or a time
 LENGTH_DIGITS = 8
 
-Record = tuple[bytes, bytes]
+PaxRecord = tuple[bytes, bytes]
 
 
-def pax_records(content: bytes) -> list[Record]:
+def pax_records(content: bytes) -> list[PaxRecord]:
     """The (key, value) pairs of an extended header, in order. Raises BadImage."""
     records = []
     at = 0
@@ -34,7 +34,7 @@ def pax_records(content: bytes) -> list[Record]:
     return records
 
 
-def apply_pax(member: Member, records: list[Record]) -> None:
+def apply_pax(member: Member, records: list[PaxRecord]) -> None:
     """Let the records say what the header could not. An empty value leaves the header's. Raises BadImage."""
     for key, value in records:
         if key.startswith(XATTR):

@@ -25,7 +25,7 @@ from ecirun.image.tar.header import (
     Header,
     parse_header,
 )
-from ecirun.image.tar.pax import Record, apply_pax, pax_records
+from ecirun.image.tar.pax import PaxRecord, apply_pax, pax_records
 from ecirun.image.tar.sparse import SparseMap, gnu_map, pax_sparse
 from ecirun.image.tar.stream import ByteStream
 
@@ -72,7 +72,7 @@ class TarReader:
         return self.stream.pieces(left)
 
     def __iter__(self) -> Iterator[Member]:
-        pax: list[Record] = []
+        pax: list[PaxRecord] = []
         long_name = long_link = b""
         while (header := self._next_header()) is not None:
             if header.kind == PAX:
@@ -113,7 +113,7 @@ class TarReader:
         self._padding = -header.size % BLOCK
         return self.stream.take(header.size)
 
-    def _open(self, member: Member, pax: list[Record]) -> None:
+    def _open(self, member: Member, pax: list[PaxRecord]) -> None:
         """Get ready for the member's data, and check what all members have."""
         if member.kind == OLD_REGULAR and member.name.endswith(b"/"):
             member.kind = DIRECTORY

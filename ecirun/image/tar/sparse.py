@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ecirun.image.bad_image import BadImage
 from ecirun.image.tar.header import BLOCK, number
-from ecirun.image.tar.pax import Record
+from ecirun.image.tar.pax import PaxRecord
 from ecirun.image.tar.stream import ByteStream
+from ecirun.record import Record
 
 LARGEST_MAP = 1 << 20  # bytes of a map that is kept in the data
 
 
-class SparseMap(NamedTuple):
+class SparseMap(Record):
     """The file's whole size, and (offset, length) of each part that has data."""
 
     size: int
@@ -42,7 +42,7 @@ def _entries(field: bytes) -> Iterator[int]:
         yield number(field[at + 12 : at + 24])
 
 
-class PaxSparse(NamedTuple):
+class PaxSparse(Record):
     """What pax records say of a sparse file: its name (or none), its map, and the bytes of the data that the map took."""
 
     name: bytes
@@ -50,7 +50,7 @@ class PaxSparse(NamedTuple):
     taken: int
 
 
-def pax_sparse(records: list[Record], stream: ByteStream) -> PaxSparse | None:
+def pax_sparse(records: list[PaxRecord], stream: ByteStream) -> PaxSparse | None:
     """The sparse file that the records describe, if they do. Raises BadImage."""
     values = dict(records)
     name = values.get(b"GNU.sparse.name", b"")

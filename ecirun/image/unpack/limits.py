@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ecirun.image.bad_image import BadImage
+from ecirun.record import Record
 
 RATIO_APPLIES_FROM = 64 << 20  # bytes; below it, a file of zeros is just a file of zeros
 RAISE = "raise the limit with {}, if you trust the image"
@@ -12,7 +11,7 @@ LARGEST_JSON = 4 << 20  # bytes of a manifest, config or index, as containerd an
 MOST_LAYERS = 500
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """`size`: bytes of all files of an image together; `ratio`: unpacked to packed bytes; `files`: members of all layers."""
 
     size: int = 32 << 30

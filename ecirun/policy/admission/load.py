@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.errors import PolicyUnreadable, SpecUnreadable, UsageError
 from ecirun.policy.admission.kubelet import KubeletGate
@@ -15,6 +15,7 @@ from ecirun.policy.admission.psp.gate import PolicyGate
 from ecirun.policy.admission.psp.policy import PodSecurityPolicy, complaints_about, read_policy
 from ecirun.policy.admission.standards import LEVELS
 from ecirun.policy.admission.standards.gate import LATEST, LevelVersion, StandardGate, parse_level, parse_version
+from ecirun.record import Record
 from ecirun.spec.decode import Decoder
 from ecirun.spec.findings import Findings
 from ecirun.spec.read import stream_objects
@@ -25,7 +26,7 @@ DATA = os.path.join(os.path.dirname(__file__), "data")
 STANDARD, POLICY, KUBELET, NAMESPACES = "pss:", "psp:", "kubelet", "namespaces"
 
 
-class Gates(NamedTuple):
+class Gates(Record):
     """What was asked for. `namespaces` is the gate that learns Namespaces from the input, where that was asked for."""
 
     all: tuple[Gate, ...] = ()

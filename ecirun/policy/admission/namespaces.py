@@ -7,7 +7,6 @@ workload is judged as the pods that it would make.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from ecirun.policy.admission.outcome import Outcome, finding
 from ecirun.policy.admission.standards import LEVELS
@@ -20,6 +19,7 @@ from ecirun.policy.admission.standards.gate import (
     parse_version,
     refusal,
 )
+from ecirun.record import Record
 from ecirun.spec.field_error import invalid_value
 from ecirun.spec.finding import Finding
 from ecirun.spec.read import Reading
@@ -27,7 +27,7 @@ from ecirun.spec.read import Reading
 PREFIX = "pod-security.kubernetes.io/"
 
 
-class Modes(NamedTuple):
+class Modes(Record):
     """What a Namespace enforces, audits and warns of."""
 
     enforce: LevelVersion = LevelVersion()

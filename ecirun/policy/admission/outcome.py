@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from ecirun.record import Record
 from ecirun.spec.finding import Finding, Severity
 from ecirun.spec.own_table import own_table
 from ecirun.spec.read import Reading
 from ecirun.spec.rules import Rule, rules_from_table
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """One gate's judgement. `reading` has the pod as it leaves the gate, perhaps changed; `refusal` is Kubernetes' sentence."""
 
     reading: Reading

@@ -7,7 +7,9 @@ typed pod. Where the API server fills in a field before admission looks at it, t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from ecirun.record import Record
 
 Values = Mapping[str, Any]
 
@@ -15,7 +17,7 @@ Values = Mapping[str, Any]
 FAMILIES = ("initContainers", "containers", "ephemeralContainers")
 
 
-class ContainerValues(NamedTuple):
+class ContainerValues(Record):
     """One container: its values, and its field path."""
 
     values: Values
@@ -34,7 +36,7 @@ class ContainerValues(NamedTuple):
         return context
 
 
-class PodValues(NamedTuple):
+class PodValues(Record):
     """A pod, or the pod template of a workload. `prefix` stands before `spec` in every path (see `ecirun.spec.pod.Pod`)."""
 
     metadata: Values

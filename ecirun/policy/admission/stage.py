@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ecirun.policy.admission.outcome import Gate
+from ecirun.record import Record
 from ecirun.spec.finding import Finding
 from ecirun.spec.read import Reading
 
 
-class Admission(NamedTuple):
+class Admission(Record):
     """What the stage says of a pod: the pod as it leaves the stage, and who refused it first, in which words."""
 
     reading: Reading

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecirun.policy.admission.pod_values import ContainerValues, PodValues, Values
+from ecirun.record import Record
 from ecirun.spec.field_error import forbidden, invalid_value, required_value
 
 INHERITED = frozenset(("runAsUser", "runAsGroup", "runAsNonRoot", "seLinuxOptions"))
 
 
-class Complaint(NamedTuple):
+class Complaint(Record):
     """One field error. `path` is where the field stands, `kubernetes_path` what Kubernetes calls it, `message` the error."""
 
     rule: str

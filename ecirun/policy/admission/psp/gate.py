@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ecirun.policy.admission.outcome import Outcome, admission_rules, finding, value_at
 from ecirun.policy.admission.pod_values import pod_values
@@ -25,6 +24,7 @@ from ecirun.policy.admission.psp import (
 )
 from ecirun.policy.admission.psp.draft import Complaint, Draft
 from ecirun.policy.admission.psp.policy import PodSecurityPolicy
+from ecirun.record import Record
 from ecirun.spec.finding import Finding
 from ecirun.spec.read import KINDS, Reading
 
@@ -71,7 +71,7 @@ CONTAINER_CHECKS = (
 )
 
 
-class PolicyGate(NamedTuple):
+class PolicyGate(Record):
     """Lets a pod pass that one of the policies takes: the first by name that need not change it, or else the first by name.
 
     Who may use a policy (RBAC) is not looked at: every policy that is given may be used.

@@ -6,8 +6,9 @@ What the API refuses in one is refused here too (Kubernetes v1.24 pkg/apis/polic
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from ecirun.record import Record
 from ecirun.spec.field_error import duplicate_value, forbidden, invalid_value, required_value, unsupported_value
 
 Values = Mapping[str, Any]
@@ -31,14 +32,14 @@ APP_ARMOR_ALLOWED = "apparmor.security.beta.kubernetes.io/allowedProfileNames"
 APP_ARMOR_DEFAULT = "apparmor.security.beta.kubernetes.io/defaultProfileName"
 
 
-class Range(NamedTuple):
+class Range(Record):
     """Ids or ports from `least` to `most`, both included."""
 
     least: int
     most: int
 
 
-class Strategy(NamedTuple):
+class Strategy(Record):
     """How an id is chosen and what it may be."""
 
     rule: str
@@ -53,21 +54,21 @@ class Strategy(NamedTuple):
         return "[" + " ".join(f"{{{entry.least} {entry.most}}}" for entry in self.ranges) + "]"
 
 
-class HostPath(NamedTuple):
+class HostPath(Record):
     """A path of the host below which volumes may be mounted."""
 
     prefix: str
     read_only: bool
 
 
-class RuntimeClasses(NamedTuple):
+class RuntimeClasses(Record):
     """Which RuntimeClasses a pod may name, and which one it gets when it names none."""
 
     allowed: tuple[str, ...]
     default: str | None
 
 
-class PodSecurityPolicy(NamedTuple):
+class PodSecurityPolicy(Record):
     """One policy, with the API's defaults filled in. None stands for what is not restricted or not set."""
 
     name: str

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecirun.policy.admission.pod_values import PodValues
+from ecirun.record import Record
 
 Level = Literal["privileged", "baseline", "restricted"]
 
 
-class Violation(NamedTuple):
+class Violation(Record):
     """Why a check forbids a pod. `reason` and `detail` are upstream's words, `paths` the places, in the order of `detail`."""
 
     reason: str
@@ -21,7 +22,7 @@ class Violation(NamedTuple):
 CheckPod = Callable[[PodValues], Violation | None]
 
 
-class Version(NamedTuple):
+class Version(Record):
     """One revision of a check: the minor version of Kubernetes that brought it, and the baseline checks it stands in for."""
 
     since: int
@@ -29,7 +30,7 @@ class Version(NamedTuple):
     overrides: tuple[str, ...] = ()
 
 
-class Check(NamedTuple):
+class Check(Record):
     """One check. `id` is upstream's, by which checks are ordered; `rule` is the one that `ecirun explain` knows."""
 
     id: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from ecirun.policy.admission.outcome import Outcome, admission_rules, finding, value_at
 from ecirun.policy.admission.pod_values import pod_values
 from ecirun.policy.admission.standards import LEVELS, NEWEST, checks_of
 from ecirun.policy.admission.standards.check import Check, Level, Violation
+from ecirun.record import Record
 from ecirun.spec.finding import Finding, Severity
 from ecirun.spec.read import Reading
 
@@ -16,7 +16,7 @@ _VERSION = re.compile(r"v1\.(0|[1-9][0-9]*)")
 LATEST = "latest"
 
 
-class LevelVersion(NamedTuple):
+class LevelVersion(Record):
     """A level and the version by which it judges: `v1.N`, or `latest`."""
 
     level: Level = "privileged"
@@ -46,7 +46,7 @@ def minor_of(version: str) -> int:
     return NEWEST if version == LATEST else min(int(version.removeprefix("v1.")), NEWEST)
 
 
-class StandardGate(NamedTuple):
+class StandardGate(Record):
     """Refuses what the level forbids."""
 
     wanted: LevelVersion

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from ecirun.policy.capabilities import NUMBERS
 from ecirun.policy.load import Policy
+from ecirun.record import Record
 
 # Where the pod is, by kind.
 TEMPLATE = """object.kind == 'Pod' ? object
@@ -28,7 +28,7 @@ SYSCTLS = """has(variables.podSpec.securityContext) && has(variables.podSpec.sec
 ? variables.podSpec.securityContext.sysctls : []"""
 
 
-class Validation(NamedTuple):
+class Validation(Record):
     """One validation: the rule it stands for, and the expression that must be true."""
 
     rule: str
