@@ -23,7 +23,10 @@ Only `ecirun.cli` turns an exception into an exit code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any
 
 # The hint of an error that may come of this host: whoever shows it to a user may ask the doctor for a better one.
 SEE_DOCTOR = "see what this host lacks: ecirun doctor"

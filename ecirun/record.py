@@ -9,6 +9,9 @@ Record's constructor is one for all of them.
 
 It takes its values by position or by name, is a tuple, never changes, and has `_replace`, `_make`, `_asdict` and `_fields`. The
 module that has it needs `from __future__ import annotations`.
+
+For the same reason, what `ecirun run` imports for a spec that it knows does not import `typing`: it has a constant of its own
+that type checkers take for `typing.TYPE_CHECKING`, and names types only where they alone look.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections import namedtuple
 
 __all__ = ["Record"]
 
-TYPE_CHECKING = False  # what it is in `typing`, whose import takes longer than all of this
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from inspect import Signature

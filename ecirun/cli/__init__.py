@@ -7,12 +7,12 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ecirun.cli import streams
 from ecirun.cli.command import Command, CommandLine
 from ecirun.errors import EcirunError, UsageError
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
     from ecirun.plan.model import PodPlan
     from ecirun.runtime.launching import Launcher

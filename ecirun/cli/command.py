@@ -7,17 +7,19 @@ data. So there is one declaration, and the words of an error are the same for ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from ecirun.record import Record
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
+    from typing import Any
+
     import click
 
     from ecirun.plan.model import PodPlan
     from ecirun.runtime.launching import Launcher
 
-Given = dict[str, Any]
+Given = dict[str, "Any"]
 
 
 class CommandLine(Record):

@@ -15,18 +15,21 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from ecirun.image.place import default_store
 from ecirun.plan.model import PodPlan, decode, encode_common
 from ecirun.plan.uid import new_uid
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any
 
 CACHE = "/var/cache/ecirun"
 FOLDER = "decided"
 MOST = 64  # plans
 LONGEST_SPEC = 1 << 20  # bytes
 
-Inputs = dict[str, Any]
+Inputs = dict[str, "Any"]
 
 
 def recall(words: Sequence[str]) -> PodPlan | None:

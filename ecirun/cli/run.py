@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from math import isfinite
-from typing import TYPE_CHECKING, Any
 
 from ecirun.api.host import explaining
 from ecirun.cli import options as shared
@@ -17,7 +16,10 @@ from ecirun.runtime import client, privileges, state
 from ecirun.runtime.client import Reservation
 from ecirun.runtime.launching import Launcher
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
+    from typing import Any
+
     import click
 
 LONGEST = 1_000_000_000  # seconds; some 30 years, and well within what poll(2) takes

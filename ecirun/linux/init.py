@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import NoReturn
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 FIRST = 1
 BY_KERNEL = 0x80  # SI_KERNEL of siginfo.h: a terminal's Ctrl-C, which all processes in its foreground get

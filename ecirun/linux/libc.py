@@ -10,7 +10,10 @@ import ctypes
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long

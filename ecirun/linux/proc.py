@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Literal
 
 # include/linux/proc_ns.h: PROC_CGROUP_INIT_INO, PROC_PID_INIT_INO and PROC_USER_INIT_INO
 FIRST = {"cgroup": 0xEFFFFFFB, "pid": 0xEFFFFFFC, "user": 0xEFFFFFFD}

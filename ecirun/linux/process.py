@@ -8,10 +8,13 @@ import os
 import signal
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import NoReturn
 
 from ecirun.linux.libc import SYS_clone3, SYS_close_range, SYS_keyctl, SYS_rt_sigaction, libc, os_error, syscall
 from ecirun.linux.prctl import prctl
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 # include/uapi/linux/sched.h
 CLONE_CLEAR_SIGHAND = 0x100000000

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any, Literal
 
 from ecirun.record import Record
 
-Scope = Literal["pod", "shadow", "refused", "host", "unknown"]
-NetworkMode = Literal["loopback", "bridge", "none"]
-Role = Literal["init", "sidecar", "app"]
-RestartPolicy = Literal["Always", "OnFailure", "Never"]
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any, Literal, TypeAlias
+
+Scope: TypeAlias = 'Literal["pod", "shadow", "refused", "host", "unknown"]'
+NetworkMode: TypeAlias = 'Literal["loopback", "bridge", "none"]'
+Role: TypeAlias = 'Literal["init", "sidecar", "app"]'
+RestartPolicy: TypeAlias = 'Literal["Always", "OnFailure", "Never"]'
 
 # No string of a spec can hold a NUL, so nothing else can look like this.
 POD_IP = "\0podIP\0"

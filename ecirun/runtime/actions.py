@@ -10,13 +10,13 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ecirun.linux import process, sockets
 from ecirun.plan.model import Action
 from ecirun.record import Record
 from ecirun.runtime import messages, question, spawning
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
     from ecirun.runtime.container_run import ContainerRun
     from ecirun.runtime.pod_run import PodRun

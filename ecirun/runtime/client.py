@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from ecirun import errors
 from ecirun.plan.model import RUNS_ONCE, ContainerPlan, Groundwork, PodPlan, encode
@@ -18,6 +17,25 @@ from ecirun.runtime.prefix import Prefixer, Target
 from ecirun.runtime.relay import Relay
 from ecirun.runtime.streams import Streams
 from ecirun.runtime.terminal import window_size
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class HasSandboxes(Protocol):
+        """A launcher, or what stands before one."""
+
+        fault: tuple[str, str]
+
+        @property
+        def ready(self) -> bool:
+            """Whether it is started."""
+            ...
+
+        def take(self, groundwork: Groundwork) -> Sandbox:
+            """A sandbox with that groundwork."""
+            ...
+
 
 DEFAULT_LOG_LIMIT = 20 * 1024 * 1024  # bytes of each container's log
 
@@ -52,21 +70,6 @@ def raise_error(message: Message) -> None:
     if issubclass(kind, errors.LaunchFailed):
         raise kind(message["message"], step=message["step"], hint=message["hint"])
     raise kind(message["message"], hint=message["hint"])
-
-
-class HasSandboxes(Protocol):
-    """A launcher, or what stands before one."""
-
-    fault: tuple[str, str]
-
-    @property
-    def ready(self) -> bool:
-        """Whether it is started."""
-        ...
-
-    def take(self, groundwork: Groundwork) -> Sandbox:
-        """A sandbox with that groundwork."""
-        ...
 
 
 class Reservation:

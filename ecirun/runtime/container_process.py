@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import cgroup, process, sockets
@@ -37,7 +36,10 @@ from ecirun.runtime.container_steps import Bench, steps_in_group, steps_in_tree
 from ecirun.runtime.messages import Message
 from ecirun.runtime.steps import Fault, run_steps
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from ecirun.runtime.zygote import Zygote
 
 STREAMS = 3

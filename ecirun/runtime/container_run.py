@@ -7,7 +7,6 @@ import select
 import signal
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import cgroup, proc, sockets
@@ -20,7 +19,10 @@ from ecirun.runtime.logs import Capture
 from ecirun.runtime.loop import Timer
 from ecirun.runtime.messages import Message
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
+    from typing import Any
+
     from ecirun.runtime import tree_steps
     from ecirun.runtime.ending import Termination
     from ecirun.runtime.pod_run import PodRun

@@ -19,7 +19,10 @@ from ecirun.linux.sockets import Socket
 from ecirun.plan.model import Command, Groundwork, Identity, ProcessPlan
 from ecirun.runtime import messages, spawning
 from ecirun.runtime.program import find_program
-from ecirun.runtime.steps import Step
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from ecirun.runtime.steps import Step
 
 # include/uapi/asm-generic/ioctls.h
 TIOCGPTPEER = 0x5441

@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ecirun.linux import proc
 from ecirun.runtime import actions
 from ecirun.runtime.loop import Timer
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
     from ecirun.runtime.container_run import ContainerRun
     from ecirun.runtime.pod_run import PodRun

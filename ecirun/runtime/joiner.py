@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any
 
 from ecirun.errors import EcirunError, LaunchFailed
 from ecirun.linux import cgroup, credentials, process, sockets
@@ -34,7 +33,10 @@ from ecirun.runtime.sandbox_steps import POD_NAMESPACES
 from ecirun.runtime.steps import run_steps
 from ecirun.runtime.tree_steps import open_directory
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
+    from typing import Any
+
     from ecirun.runtime.child import Child
     from ecirun.runtime.zygote import Zygote
 

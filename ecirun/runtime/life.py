@@ -7,16 +7,19 @@ pkg/kubelet/kuberuntime (back-off: client-go flowcontrol, 10 s to 300 s, forgott
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from ecirun.plan.model import RestartPolicy, Role
 from ecirun.record import Record
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
 
 FIRST_BACKOFF = 10.0
 LONGEST_BACKOFF = 300.0
 BACKOFF_FORGOTTEN = 600.0
 
-Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
+Phase: TypeAlias = 'Literal["Pending", "Running", "Succeeded", "Failed"]'
 
 
 class Backoff:

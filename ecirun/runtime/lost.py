@@ -11,11 +11,14 @@ import json
 import os
 import select
 from collections.abc import Callable
-from typing import Any
 
 from ecirun.linux import proc
 from ecirun.runtime import state
 from ecirun.runtime.state import STATE, PodFolder, PodRecord
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any
 
 DYING = 5.0  # seconds
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import Any
 
 from ecirun.linux import sockets
 from ecirun.linux.sockets import Socket
 
-Message = dict[str, Any]
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any
+
+Message = dict[str, "Any"]
 
 # Stands for a message whose text is in the file in memory that is the last of the descriptors beside it.
 BESIDE = b'"beside"'

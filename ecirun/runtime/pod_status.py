@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-from typing import TYPE_CHECKING, Any
 
 from ecirun.linux import proc
 from ecirun.runtime import life
 from ecirun.runtime.events import now
 from ecirun.runtime.messages import Message
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
+    from typing import Any
+
     from ecirun.runtime.pod_run import PodRun
 
 FAILED = ("DeadlineExceeded", "Evicted")  # ends that mean failure, whatever the containers say

@@ -9,10 +9,13 @@ from ecirun.plan.model import POD_IP, ContainerPlan, File, PodPlan, Sysctl
 from ecirun.runtime import shadow
 from ecirun.runtime.private_tree import attach
 from ecirun.runtime.sandbox_steps import Bench, overlay_on
-from ecirun.runtime.steps import Step
 from ecirun.runtime.sysctl_file import write_sysctl
 from ecirun.runtime.tree_steps import later_mounts
 from ecirun.runtime.volume_steps import MakeVolume, open_volume
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from ecirun.runtime.steps import Step
 
 
 class HostName:

@@ -6,12 +6,11 @@ never ends a container. A container that is killed by a probe has the probe's ow
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ecirun.plan.model import Probe
 from ecirun.runtime import actions
 from ecirun.runtime.loop import Timer
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
     from ecirun.runtime.container_run import ContainerRun
     from ecirun.runtime.pod_run import PodRun

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from ecirun.linux import credentials, process
 from ecirun.plan.model import Action
 from ecirun.record import Record
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 

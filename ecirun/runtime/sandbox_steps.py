@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from ecirun.linux import cgroup, loopback, mount, process
 from ecirun.plan.model import NO_LIMITS
@@ -16,10 +15,11 @@ from ecirun.runtime import limits
 from ecirun.runtime.groups import Groups
 from ecirun.runtime.private_tree import BENCH, STATE_INSIDE, attach
 from ecirun.runtime.state import STATE, PodFolder, draft
-from ecirun.runtime.steps import Step
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
     from ecirun.runtime.pause import Pause
+    from ecirun.runtime.steps import Step
 
 POD_NAMESPACES = process.CLONE_NEWNET | process.CLONE_NEWIPC | process.CLONE_NEWUTS
 

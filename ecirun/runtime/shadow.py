@@ -8,12 +8,12 @@ which every entry is the real one, bound, beside the shadow files.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ecirun.linux import mount, openat2
 from ecirun.plan.model import Sysctl
 from ecirun.runtime import sandbox_steps
 
+TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
     from ecirun.runtime.tree_steps import Bench
 

@@ -11,11 +11,14 @@ import os
 import select
 import signal
 import struct
-from typing import Any
 
 from ecirun.linux.sockets import Socket
 from ecirun.runtime import messages
 from ecirun.runtime.messages import Message
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any
 
 # include/uapi/asm-generic/ioctls.h
 TIOCGPTN = 0x80045430

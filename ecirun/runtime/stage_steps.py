@@ -15,7 +15,10 @@ from collections.abc import Sequence
 from ecirun.linux import cgroup, credentials, mount, proc, process
 from ecirun.plan.model import KERNEL_SOURCES, Groundwork, Mount
 from ecirun.runtime.private_tree import BENCH, TEMPLATES
-from ecirun.runtime.steps import Step
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from ecirun.runtime.steps import Step
 
 STAGE = f"{BENCH}/stage"
 NO_GROUPS: dict[str, str] = {}

@@ -13,11 +13,14 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from ecirun.errors import HostUnsupported, PodNameTaken
 from ecirun.linux import locks
 from ecirun.record import Record
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any
 
 STATE = "/run/ecirun"
 CONTROL = "control.sock"

@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
 
 from ecirun.errors import SEE_DOCTOR, EcirunError, LaunchFailed
 from ecirun.record import Record
 
-Bench = TypeVar("Bench", contravariant=True)
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Protocol, TypeVar
 
+    Bench = TypeVar("Bench", contravariant=True)
+    AnyBench = TypeVar("AnyBench")
 
-class Step(Protocol[Bench]):
-    """One step of a launch. The bench holds what the steps of one process hand to each other."""
+    class Step(Protocol[Bench]):
+        """One step of a launch. The bench holds what the steps of one process hand to each other."""
 
-    name: str  # a stable word for messages, tests and fault injection
+        name: str  # a stable word for messages, tests and fault injection
 
-    def describe(self) -> str:
-        """One line of prose."""
-        ...
+        def describe(self) -> str:
+            """One line of prose."""
+            ...
 
-    def run(self, bench: Bench, /) -> None:
-        """Do it. Raises OSError or EcirunError."""
-        ...
+        def run(self, bench: Bench, /) -> None:
+            """Do it. Raises OSError or EcirunError."""
+            ...
 
 
 class Fault(Record):
@@ -47,7 +50,6 @@ class Fault(Record):
 
 
 NO_FAULT = Fault()
-AnyBench = TypeVar("AnyBench")
 
 
 def run_steps(

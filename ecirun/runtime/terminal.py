@@ -8,7 +8,10 @@ import os
 import struct
 import termios
 import tty
-from typing import Any
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Any
 
 CHUNK = 65536
 

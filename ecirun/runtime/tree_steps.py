@@ -20,7 +20,11 @@ from ecirun.plan.model import Command, ContainerPlan, Mount, Root
 from ecirun.runtime.program import find_program
 from ecirun.runtime.shadow import ShowShadows
 from ecirun.runtime.stage_steps import TOPS, describe_mount, detach_old_root, pivot, staged_mounts
-from ecirun.runtime.steps import Fault, Step, run_steps
+from ecirun.runtime.steps import Fault, run_steps
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from ecirun.runtime.steps import Step
 
 MOST_LINKS = 40  # MAXSYMLINKS of include/linux/namei.h
 

@@ -15,13 +15,16 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from typing import Literal
 
 from ecirun.linux import cgroup, credentials, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.runtime import container_process, joiner, messages
 from ecirun.runtime.child import Child
 from ecirun.runtime.messages import Message
+
+TYPE_CHECKING = False  # see ecirun.record
+if TYPE_CHECKING:
+    from typing import Literal
 
 BECOME = {"container": container_process.become_container, "joiner": joiner.become_joiner}
 
