@@ -25,7 +25,7 @@ from __future__ import annotations
 import os
 import signal
 
-from ecirun.errors import EcirunError, LaunchFailed
+from ecirun.errors import SEE_LIMITS, EcirunError, LaunchFailed
 from ecirun.linux import cgroup, process, sockets
 from ecirun.linux.sockets import Socket
 from ecirun.plan.model import POD_IP, Command, Groundwork, ProcessPlan, from_plain, plain
@@ -34,7 +34,7 @@ from ecirun.runtime import messages, stage_steps
 from ecirun.runtime.child import Child
 from ecirun.runtime.container_steps import Bench, steps_in_group, steps_in_tree
 from ecirun.runtime.messages import Message
-from ecirun.runtime.steps import Fault, run_steps
+from ecirun.runtime.steps import Fault, hint_of, run_steps
 
 TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
@@ -50,19 +50,25 @@ def start(
 ) -> Child:
     """A new process that joins the namespaces, takes the stage steps and waits, not in its group yet.
 
-    Raises OSError or LaunchFailed.
+    Raises LaunchFailed.
     """
     message = {"groundwork": plain(groundwork), "groups": dict(group.folders) if group else {}, "fault": fault}
-    parent = zygote.fork("container", message, namespaces)
+    try:
+        parent = zygote.fork("container", message, namespaces)
+    except OSError as error:
+        raise _no_process(error.strerror) from None
     born, descriptors = messages.receive(parent.end)
     signal.pidfd_send_signal(parent.pidfd, signal.SIGKILL)
     parent.end.close()
     parent.collect()
     if born is None or "errno" in born:
-        why = os.strerror(born["errno"]) if born else "it was killed"
-        raise LaunchFailed(f"Can't start a process for a container: {why}", step="stage")
+        raise _no_process(os.strerror(born["errno"]) if born else "it was killed")
     keeper = born["keeper"], os.pidfd_open(born["keeper"])
     return Child(born["born"], descriptors[0], sockets.adopt(descriptors[1]), keeper)
+
+
+def _no_process(why: str | None) -> LaunchFailed:
+    return LaunchFailed(f"Can't start a process for a container: {why}", step="stage", hint=SEE_LIMITS)
 
 
 def introduce(end: Socket, container: ProcessPlan, *, verbose: bool, fault: Fault) -> None:
@@ -97,6 +103,9 @@ def error_message(error: Exception) -> Message:
     """A failure as it travels from process to process."""
     if isinstance(error, EcirunError):
         kind, text, hint, step = type(error).__name__, error.message, error.hint, getattr(error, "step", "")
+    elif isinstance(error, OSError):
+        what = f" ({error.filename})" if error.filename else ""
+        kind, text, hint, step = "LaunchFailed", f"Can't launch the pod: {error.strerror or error}{what}", hint_of(error), ""
     else:
         kind, text, hint, step = "LaunchFailed", f"Can't launch the pod: {error}", "", ""
     return {"error": kind, "message": text, "hint": hint, "step": step}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from ecirun.errors import SEE_DOCTOR, EcirunError, LaunchFailed
+from ecirun.errors import SEE_DOCTOR, SEE_LIMITS, EcirunError, LaunchFailed
 from ecirun.record import Record
 
 TYPE_CHECKING = False  # see ecirun.record
@@ -73,12 +73,15 @@ def failure(step: Step[AnyBench], error: Exception) -> EcirunError:
     """The error of a step as the user shall read it."""
     if isinstance(error, OSError):
         what = f" ({error.filename})" if error.filename else ""
-        return LaunchFailed(f"Can't {step.describe()}: {error.strerror}{what}", step=step.name, hint=_hint(error))
+        return LaunchFailed(f"Can't {step.describe()}: {error.strerror}{what}", step=step.name, hint=hint_of(error))
     return LaunchFailed(f"Can't {step.describe()}: {type(error).__name__}: {error}", step=step.name)
 
 
-def _hint(error: OSError) -> str:
+def hint_of(error: OSError) -> str:
+    """What to do about a system call that failed in a launch; empty where nothing is known."""
     import errno
 
+    if error.errno in (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return SEE_LIMITS
     host = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENODEV, errno.ENOSPC, errno.EDQUOT, errno.EUSERS)
     return SEE_DOCTOR if error.errno in host else ""

@@ -70,7 +70,7 @@ class Zygote:
             theirs.close()
         if "errno" in answer:
             ours.close()
-            raise OSError(answer["errno"], os.strerror(answer["errno"]), "zygote")
+            raise OSError(answer["errno"], os.strerror(answer["errno"]))
         return Child(answer["pid"], received[0], ours)
 
     def _ask(self, request: Message, descriptors: tuple[int, ...]) -> tuple[Message, tuple[int, ...]]:

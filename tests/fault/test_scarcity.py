@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,39 @@ def test_a_launcher_that_cannot_fork_says_so(pod_file, strace):
         "",
         f"ecirun: error: Can't start a supervisor: Resource temporarily unavailable\n    hint: {LIMITS}\n",
     )
+
+
+@pytest.fixture
+def few_processes() -> Iterator[Callable[[int], tuple[str, ...]]]:
+    """What to put before a command, so that it and all that it starts are at most so many processes at once."""
+    hierarchy = next(found for found in cgroup.hierarchies() if "pids" in found.controllers)
+    group = Path(hierarchy.mount) / f"ecirun-few-processes-{os.getpid()}"
+    group.mkdir()
+
+    def limited(number: int) -> tuple[str, ...]:
+        (group / "pids.max").write_text(str(number))
+        return ("sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group))
+
+    yield limited
+    for folder in sorted(group.rglob("*/"), reverse=True):
+        folder.rmdir()
+    group.rmdir()
+
+
+@pytest.mark.usefixtures("fine_again")
+def test_each_process_of_a_launch_may_be_one_too_many(pod_file, few_processes):
+    results = [run(pod_file(), before=few_processes(number)) for number in range(1, 8)]
+    no_process = "Can't start a process for a container: Resource temporarily unavailable"
+    first_lines = (
+        "Can't start the launcher: Resource temporarily unavailable",
+        "Can't start a supervisor: Resource temporarily unavailable",
+        "Can't launch the pod: Resource temporarily unavailable (clone3)",  # the supervisor cannot have its zygote
+        no_process,
+        no_process,
+        no_process,
+    )
+    errors = [Result(125, "", f"ecirun: error: {first}\n    hint: {LIMITS}\n") for first in first_lines]
+    assert results == [*errors, Result(0, "fine\n", "")]
 
 
 UNTIL_THE_LAUNCHER_HAS_NO_MORE_DESCRIPTORS = """
