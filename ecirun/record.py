@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
     from typing import NamedTuple as Record
 else:
+    _MISSING = object()
     _Field = type(namedtuple("_Sample", "field").field)  # twice as quick as a property
 
     class _RecordType(type):
@@ -37,6 +38,10 @@ else:
             if not fields and bases != (tuple,):
                 raise TypeError(f"{name} has no fields; its module needs: from __future__ import annotations")
             defaults = {field: space[field] for field in fields if field in space}
+            space |= {
+                "_whole": tuple(defaults.get(field, _MISSING) for field in fields),
+                "_needed": len(fields) - len(defaults),
+            }
             space |= {field: _Field(number, None) for number, field in enumerate(fields)}
             space |= {"_fields": fields, "_field_defaults": defaults, "__match_args__": fields, "__slots__": ()}
             return super().__new__(cls, name, bases, space)
@@ -55,8 +60,11 @@ else:
         """A tuple whose elements have names."""
 
         def __new__(cls, *values: Any, **named: Any) -> Record:
-            if named or len(values) != len(cls._fields):
-                values = _completed(cls, values, named)
+            fields, given = cls._fields, len(values)
+            if named or given != len(fields):
+                values += tuple(map(named.pop, fields[given:], cls._whole[given:]))
+                if named or given > len(fields) or _MISSING in values[given : cls._needed]:
+                    raise _wrong(cls, given, named, values)
             return tuple.__new__(cls, values)
 
         @classmethod
@@ -82,19 +90,14 @@ else:
             named = (f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True))
             return f"{type(self).__name__}({', '.join(named)})"
 
-    def _completed(cls: type[Record], values: tuple[Any, ...], named: Mapping[str, Any]) -> list[Any]:
-        """The values of all fields. Raises TypeError as a function with these parameters would."""
+    def _wrong(cls: type[Record], given: int, left: Mapping[str, Any], values: tuple[Any, ...]) -> TypeError:
+        """What a function with these parameters would say to so many `given` by position and these `left` of the named."""
         fields = cls._fields
-        if len(values) > len(fields):
-            raise TypeError(f"{cls.__name__}() takes {len(fields)} arguments but {len(values)} were given")
-        given = dict(zip(fields, values, strict=False))
-        for name in named:
-            if name not in fields:
-                raise TypeError(f"{cls.__name__}() got an unexpected argument {name!r}")
-            if name in given:
-                raise TypeError(f"{cls.__name__}() got two values for {name!r}")
-        whole = {**cls._field_defaults, **given, **named}
-        missing = [field for field in fields if field not in whole]
-        if missing:
-            raise TypeError(f"{cls.__name__}() misses {', '.join(map(repr, missing))}")
-        return [whole[field] for field in fields]
+        if given > len(fields):
+            return TypeError(f"{cls.__name__}() takes {len(fields)} arguments but {given} were given")
+        for name in left:
+            if name in fields:
+                return TypeError(f"{cls.__name__}() got two values for {name!r}")
+            return TypeError(f"{cls.__name__}() got an unexpected argument {name!r}")
+        missing = [repr(field) for field, value in zip(fields, values, strict=True) if value is _MISSING]
+        return TypeError(f"{cls.__name__}() misses {', '.join(missing)}")
