@@ -51,10 +51,13 @@ else:
             """What help() and editors show."""
             from inspect import Parameter, Signature
 
-            defaults = {field: cls._field_defaults.get(field, Parameter.empty) for field in cls._fields}
-            kind = Parameter.POSITIONAL_OR_KEYWORD
-            notes = cls.__annotations__
-            return Signature([Parameter(field, kind, default=defaults[field], annotation=notes[field]) for field in defaults])
+            kind, defaults = Parameter.POSITIONAL_OR_KEYWORD, cls._field_defaults
+            return Signature(
+                [
+                    Parameter(field, kind, default=defaults.get(field, Parameter.empty), annotation=note)
+                    for field, note in cls.__annotations__.items()
+                ]
+            )
 
     class Record(tuple, metaclass=_RecordType):
         """A tuple whose elements have names."""

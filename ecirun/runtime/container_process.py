@@ -34,7 +34,7 @@ from ecirun.runtime import messages, stage_steps
 from ecirun.runtime.child import Child
 from ecirun.runtime.container_steps import Bench, steps_in_group, steps_in_tree
 from ecirun.runtime.messages import Message
-from ecirun.runtime.steps import Fault, hint_of, run_steps
+from ecirun.runtime.steps import Fault, refused, run_steps
 
 TYPE_CHECKING = False  # see ecirun.record
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ecirun.runtime.zygote import Zygote
 
 STREAMS = 3
+STARTING = "start a process for a container"
 
 
 def start(
@@ -56,19 +57,17 @@ def start(
     try:
         parent = zygote.fork("container", message, namespaces)
     except OSError as error:
-        raise _no_process(error.strerror) from None
+        raise refused(STARTING, error, "stage") from None
     born, descriptors = messages.receive(parent.end)
     signal.pidfd_send_signal(parent.pidfd, signal.SIGKILL)
     parent.end.close()
     parent.collect()
-    if born is None or "errno" in born:
-        raise _no_process(os.strerror(born["errno"]) if born else "it was killed")
+    if born is None:
+        raise LaunchFailed(f"Can't {STARTING}: it was killed", step="stage", hint=SEE_LIMITS)
+    if "errno" in born:
+        raise refused(STARTING, OSError(born["errno"], os.strerror(born["errno"])), "stage")
     keeper = born["keeper"], os.pidfd_open(born["keeper"])
     return Child(born["born"], descriptors[0], sockets.adopt(descriptors[1]), keeper)
-
-
-def _no_process(why: str | None) -> LaunchFailed:
-    return LaunchFailed(f"Can't start a process for a container: {why}", step="stage", hint=SEE_LIMITS)
 
 
 def introduce(end: Socket, container: ProcessPlan, *, verbose: bool, fault: Fault) -> None:
@@ -104,8 +103,7 @@ def error_message(error: Exception) -> Message:
     if isinstance(error, EcirunError):
         kind, text, hint, step = type(error).__name__, error.message, error.hint, getattr(error, "step", "")
     elif isinstance(error, OSError):
-        what = f" ({error.filename})" if error.filename else ""
-        kind, text, hint, step = "LaunchFailed", f"Can't launch the pod: {error.strerror or error}{what}", hint_of(error), ""
+        return error_message(refused("launch the pod", error))
     else:
         kind, text, hint, step = "LaunchFailed", f"Can't launch the pod: {error}", "", ""
     return {"error": kind, "message": text, "hint": hint, "step": step}

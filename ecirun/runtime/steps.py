@@ -72,13 +72,17 @@ def run_steps(
 def failure(step: Step[AnyBench], error: Exception) -> EcirunError:
     """The error of a step as the user shall read it."""
     if isinstance(error, OSError):
-        what = f" ({error.filename})" if error.filename else ""
-        return LaunchFailed(f"Can't {step.describe()}: {error.strerror}{what}", step=step.name, hint=hint_of(error))
+        return refused(step.describe(), error, step.name)
     return LaunchFailed(f"Can't {step.describe()}: {type(error).__name__}: {error}", step=step.name)
 
 
-def hint_of(error: OSError) -> str:
-    """What to do about a system call that failed in a launch; empty where nothing is known."""
+def refused(doing: str, error: OSError, step: str = "") -> LaunchFailed:
+    """The error of a system call without which a launch cannot go on."""
+    what = f" ({error.filename})" if error.filename else ""
+    return LaunchFailed(f"Can't {doing}: {error.strerror or error}{what}", step=step, hint=_hint(error))
+
+
+def _hint(error: OSError) -> str:
     import errno
 
     if error.errno in (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
